@@ -1,0 +1,84 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .define("DMS_INTERNAL_CHECKS", .when(traits: ["InternalChecks"])),
+]
+
+/// `-O3` even in debug builds, so that tests run at speed; `-ffp-contract=off` so that a result never depends on
+/// which multiplications a compiler chose to fuse.
+let kernelSettings: [CSetting] = [
+    .unsafeFlags(["-O3", "-ffp-contract=off", "-Wall", "-Wextra", "-Wno-unused-parameter"])
+]
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies + ["DMSTestSupport"], swiftSettings: strict)
+}
+
+let package = Package(
+    name: "swift-dms",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "DMSPolicy", targets: ["DMSPolicy"]),
+        .library(
+            name: "DMSEngine",
+            targets: ["DMSTensor", "DMSCheckpoint", "DMSTokenizer", "DMSModel", "DMSCache", "DMSEngine"]),
+        .library(name: "DMSEvaluation", targets: ["DMSEvaluation"]),
+        .executable(name: "dms", targets: ["dms"]),
+    ],
+    traits: [
+        .trait(
+            name: "InternalChecks",
+            description: "Verify the cache's invariants after every operation (slow; for tests and bug reports).")
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0")
+    ],
+    targets: [
+        .target(name: "CDMSKernels", cSettings: kernelSettings),
+        library("DMSJSON"),
+        library("DMSPolicy"),
+        library("DMSTensor", ["CDMSKernels"]),
+        library("DMSTokenizer", ["DMSJSON"]),
+        library("DMSCheckpoint", ["DMSJSON", "DMSPolicy", "DMSTokenizer"]),
+        library("DMSModel", ["DMSCheckpoint", "DMSPolicy", "DMSTensor"]),
+        library("DMSCache", ["DMSModel", "DMSPolicy", "DMSTensor"]),
+        library(
+            "DMSEngine",
+            ["DMSCache", "DMSCheckpoint", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
+        library(
+            "DMSEvaluation",
+            ["DMSCache", "DMSCheckpoint", "DMSEngine", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
+        .executableTarget(
+            name: "dms",
+            dependencies: [
+                "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSEvaluation", "DMSModel", "DMSPolicy", "DMSTensor",
+                "DMSTokenizer",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "DMSTestSupport",
+            dependencies: ["DMSCheckpoint", "DMSModel", "DMSPolicy", "DMSTensor", "DMSJSON"],
+            path: "Tests/DMSTestSupport", swiftSettings: strict),
+        tests("CDMSKernelsTests", ["CDMSKernels", "DMSTensor"]),
+        tests("DMSJSONTests", ["DMSJSON"]),
+        tests("DMSPolicyTests", ["DMSPolicy"]),
+        tests("DMSTokenizerTests", ["DMSTokenizer", "DMSJSON"]),
+        tests("DMSCheckpointTests", ["DMSCheckpoint", "DMSPolicy", "DMSJSON"]),
+        tests("DMSModelTests", ["DMSModel", "DMSCheckpoint", "DMSTensor", "DMSPolicy"]),
+        tests("DMSCacheTests", ["DMSCache", "DMSModel", "DMSTensor", "DMSPolicy"]),
+        tests("DMSEngineTests", ["DMSEngine", "DMSCache", "DMSModel", "DMSTensor", "DMSTokenizer"]),
+        tests("DMSEvaluationTests", ["DMSEvaluation", "DMSCache", "DMSModel", "DMSTensor", "DMSPolicy"]),
+        tests("dmsTests", ["DMSJSON"]),
+    ],
+    cLanguageStandard: .c11
+)

@@ -1,0 +1,1 @@
+#include "dms_kernels.h"
