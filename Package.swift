@@ -53,15 +53,15 @@ let package = Package(
         library("DMSCache", ["DMSModel", "DMSPolicy", "DMSTensor"]),
         library(
             "DMSEngine",
-            ["DMSCache", "DMSCheckpoint", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
+            ["DMSCache", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
         library(
             "DMSEvaluation",
             ["DMSCache", "DMSCheckpoint", "DMSEngine", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
         .executableTarget(
             name: "dms",
             dependencies: [
-                "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSEvaluation", "DMSModel", "DMSPolicy", "DMSTensor",
-                "DMSTokenizer",
+                "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSEvaluation", "DMSJSON", "DMSModel", "DMSPolicy",
+                "DMSTensor", "DMSTokenizer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -76,9 +76,17 @@ let package = Package(
         tests("DMSCheckpointTests", ["DMSCheckpoint", "DMSPolicy", "DMSJSON"]),
         tests("DMSModelTests", ["DMSModel", "DMSCheckpoint", "DMSTensor", "DMSPolicy"]),
         tests("DMSCacheTests", ["DMSCache", "DMSModel", "DMSTensor", "DMSPolicy"]),
-        tests("DMSEngineTests", ["DMSEngine", "DMSCache", "DMSModel", "DMSTensor", "DMSTokenizer"]),
-        tests("DMSEvaluationTests", ["DMSEvaluation", "DMSCache", "DMSModel", "DMSTensor", "DMSPolicy"]),
-        tests("dmsTests", ["DMSJSON"]),
+        tests(
+            "DMSEngineTests",
+            ["DMSEngine", "DMSCache", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
+        tests(
+            "DMSEvaluationTests",
+            [
+                "DMSEvaluation", "DMSCache", "DMSCheckpoint", "DMSModel", "DMSTensor", "DMSPolicy", "DMSTokenizer",
+                "DMSJSON",
+            ]),
+        // The binary itself is a dependency: the tests run it.
+        tests("dmsTests", ["dms", "DMSJSON"]),
     ],
     cLanguageStandard: .c11
 )
