@@ -1,0 +1,300 @@
+// The attention driver: divides a call into tiles of query rows and, where there are few, into splits of the keys;
+// gathers blocks of keys from the runs; skips what no row of a tile sees.
+//
+// A KV head's slots are cut into splits of a fixed length. Each split is attended to from scratch and then merged into
+// what came before, in order. Whether one thread does that or many, and for how many rows at once, changes nothing in
+// the result.
+#include "dms_attention.h"
+#include "dms_attention_blocks.h"
+
+#include <math.h>
+#include <stdatomic.h>
+
+enum {
+    SPLIT_BLOCKS = 16,      // blocks of a split: 1024 slots
+    TILE_ROWS = 128,        // rows of a tile: they pay for packing the keys, and all of it fits the L2 cache
+    DECODE_ROWS = 8,        // up to so many rows of a sequence, splits are work of their own
+    ALIGNMENT = 64,
+    SPLIT_SLOTS = SPLIT_BLOCKS * DMS_ATTENTION_BLOCK,
+};
+
+// The rows of a tile: for each of `count` positions the query heads of one KV head, next to each other.
+typedef struct {
+    uint32_t sequence, head;
+    size_t first, count;  // positions, counted from the sequence's first row
+    size_t splits;        // that are work of their own; 1 when the tile is done as a whole
+    size_t partial;       // index into the partial states' rows
+    atomic_size_t remaining;
+} tile_t;
+
+typedef struct {
+    size_t tile, split;
+} item_t;
+
+// What a call of this shape amounts to.
+typedef struct {
+    dms_attention_shape shape;
+    size_t group;           // query heads per KV head
+    size_t tile_positions;  // most positions of a tile
+    size_t tile_rows;
+    size_t tile_count, item_count, partial_rows;
+} plan_t;
+
+typedef struct {
+    const dms_attention_args *args;
+    const dms_attention_ops *ops;
+    plan_t plan;
+    tile_t *tiles;
+    item_t *items;
+    dms_attention_state partials;
+    char *workers;
+    size_t worker_bytes;
+} call_t;
+
+typedef struct {
+    dms_attention_state part, total;
+    float *queries, *scores;
+    int32_t *positions;
+    dms_attention_block *blocks;  // the one in work and the next one
+} worker_t;
+
+// MARK: Planning
+
+static size_t slot_count(const dms_attention_sequence *sequence, size_t head) {
+    size_t count = 0;
+    for (uint32_t run = sequence->run_starts[head]; run < sequence->run_starts[head + 1]; ++run) {
+        count += sequence->runs[run].count;
+    }
+    return count;
+}
+
+static void plan_tile(plan_t *plan, tile_t *tiles, item_t *items, tile_t tile) {
+    if (tiles) {
+        tile_t *stored = tiles + plan->tile_count;
+        *stored = tile;
+        stored->partial = plan->partial_rows;
+        atomic_init(&stored->remaining, tile.splits);
+        for (size_t split = 0; split < tile.splits; ++split) {
+            items[plan->item_count + split] = (item_t){plan->tile_count, split};
+        }
+    }
+    plan->tile_count += 1;
+    plan->item_count += tile.splits;
+    if (tile.splits > 1) plan->partial_rows += tile.splits * tile.count * plan->group;
+}
+
+// Counts tiles, items and partial rows, and lists them unless `tiles` is NULL.
+static plan_t make_plan(const dms_attention_args *args, tile_t *tiles, item_t *items) {
+    plan_t plan = {0};
+    plan.shape.head_dim = args->head_dim;
+    plan.shape.padded_dim = dms_round_up(args->head_dim, DMS_ATTENTION_PAD);
+    plan.shape.scale = args->scale * 0x1.715476p+0f;  // log2(e)
+    plan.shape.type = args->kv_type;
+    plan.shape.scaled = args->kv_type == DMS_FP8_E4M3 || args->kv_type == DMS_INT8;
+    plan.group = args->query_heads / args->kv_heads;
+    plan.tile_positions = DMS_MAX((size_t)1, TILE_ROWS / plan.group);
+    size_t most_positions = 0;
+    for (size_t s = 0; s < args->sequence_count; ++s) {
+        const dms_attention_sequence *sequence = args->sequences + s;
+        most_positions = DMS_MAX(most_positions, sequence->rows);
+        for (size_t head = 0; head < args->kv_heads; ++head) {
+            size_t splits = 1;
+            if (sequence->rows <= DECODE_ROWS) {
+                splits = DMS_MAX((size_t)1, (slot_count(sequence, head) + SPLIT_SLOTS - 1) / SPLIT_SLOTS);
+            }
+            // The last tile sees the most keys; begun first, it does not keep everybody waiting at the end.
+            size_t tile_count = (sequence->rows + plan.tile_positions - 1) / plan.tile_positions;
+            for (size_t tile = tile_count; tile-- > 0;) {
+                size_t first = tile * plan.tile_positions;
+                size_t count = DMS_MIN(plan.tile_positions, sequence->rows - first);
+                plan_tile(&plan, tiles, items,
+                          (tile_t){.sequence = (uint32_t)s, .head = (uint32_t)head, .first = first, .count = count,
+                                   .splits = splits});
+            }
+        }
+    }
+    plan.tile_positions = DMS_MIN(plan.tile_positions, DMS_MAX((size_t)1, most_positions));
+    plan.tile_rows = plan.tile_positions * plan.group;
+    return plan;
+}
+
+// MARK: Scratch
+
+// Hands out aligned pieces of memory; with a NULL base it only counts.
+typedef struct {
+    char *base;
+    size_t used;
+} arena_t;
+
+static void *take(arena_t *arena, size_t bytes) {
+    void *piece = arena->base ? arena->base + arena->used : NULL;
+    arena->used += dms_round_up(bytes, ALIGNMENT);
+    return piece;
+}
+
+static dms_attention_state take_state(arena_t *arena, const plan_t *plan, size_t rows) {
+    dms_attention_state state;
+    state.maximum = take(arena, rows * sizeof(float));
+    state.sum = take(arena, rows * sizeof(float));
+    state.output = take(arena, rows * plan->shape.padded_dim * sizeof(float));
+    return state;
+}
+
+static worker_t take_worker(arena_t *arena, const plan_t *plan) {
+    size_t block_bytes = DMS_ATTENTION_BLOCK * plan->shape.padded_dim * sizeof(float);
+    worker_t worker;
+    worker.part = take_state(arena, plan, plan->tile_rows);
+    worker.total = take_state(arena, plan, plan->tile_rows);
+    worker.queries = take(arena, plan->tile_rows * plan->shape.padded_dim * sizeof(float));
+    worker.scores = take(arena, DMS_ATTENTION_GROUP * DMS_ATTENTION_BLOCK * sizeof(float));
+    worker.positions = take(arena, plan->tile_rows * sizeof(int32_t));
+    worker.blocks = take(arena, 2 * sizeof(dms_attention_block));
+    float *keys = take(arena, block_bytes), *values = take(arena, block_bytes);
+    for (size_t i = 0; i < 2 && arena->base; ++i) {
+        worker.blocks[i].packed_keys = keys;
+        worker.blocks[i].packed_values = values;
+    }
+    return worker;
+}
+
+// MARK: Work
+
+static void clear(const plan_t *plan, size_t rows, const dms_attention_state *state) {
+    for (size_t row = 0; row < rows; ++row) state->maximum[row] = -INFINITY;
+    memset(state->sum, 0, rows * sizeof(float));
+    memset(state->output, 0, rows * plan->shape.padded_dim * sizeof(float));
+}
+
+static dms_attention_state state_from(const plan_t *plan, const dms_attention_state *state, size_t row) {
+    return (dms_attention_state){state->maximum + row, state->sum + row, state->output + row * plan->shape.padded_dim};
+}
+
+static const float *tile_queries(const call_t *call, const tile_t *tile, size_t position) {
+    const dms_attention_args *args = call->args;
+    size_t row = args->sequences[tile->sequence].first_row + tile->first + position;
+    return args->q + row * args->q_stride + tile->head * call->plan.group * args->head_dim;
+}
+
+static void pack_tile(const call_t *call, const tile_t *tile, const worker_t *worker) {
+    const plan_t *plan = &call->plan;
+    int32_t first = call->args->sequences[tile->sequence].first_position + (int32_t)tile->first;
+    for (size_t i = 0; i < tile->count; ++i) {
+        float *packed = worker->queries + i * plan->group * plan->shape.padded_dim;
+        call->ops->pack_queries(&plan->shape, tile_queries(call, tile, i), plan->group, packed);
+        for (size_t h = 0; h < plan->group; ++h) worker->positions[i * plan->group + h] = first + (int32_t)i;
+    }
+}
+
+// Attends to one split from scratch; 0 when no row saw anything and the state is as empty as at the start.
+static int32_t attend_split(const call_t *call, const tile_t *tile, const worker_t *worker, dms_slot_cursor *cursor,
+                            const dms_attention_state *state) {
+    const plan_t *plan = &call->plan;
+    size_t rows = tile->count * plan->group, index = 0;
+    int32_t positions[2] = {worker->positions[0], worker->positions[rows - 1]};
+    dms_attention_block *block = worker->blocks, *next = worker->blocks + 1;
+    clear(plan, rows, state);
+    int32_t any = dms_next_block(&plan->shape, cursor, &index, SPLIT_BLOCKS, positions, block);
+    for (int32_t more = any; more;) {
+        more = dms_next_block(&plan->shape, cursor, &index, SPLIT_BLOCKS, positions, next);
+        call->ops->pack_block(&plan->shape, block, more ? next : block);
+        call->ops->attend(&plan->shape, block, rows, worker->queries, worker->positions, state, worker->scores);
+        dms_attention_block *done = block;
+        block = next;
+        next = done;
+    }
+    return any;
+}
+
+static void finish_tile(const call_t *call, const tile_t *tile, const dms_attention_state *state) {
+    const dms_attention_args *args = call->args;
+    const plan_t *plan = &call->plan;
+    for (size_t i = 0; i < tile->count; ++i) {
+        size_t row = args->sequences[tile->sequence].first_row + tile->first + i;
+        for (size_t h = 0; h < plan->group; ++h) {
+            size_t index = i * plan->group + h;
+            call->ops->finish(&plan->shape, state->output + index * plan->shape.padded_dim, state->sum[index],
+                              args->out + row * args->out_stride + (tile->head * plan->group + h) * args->head_dim);
+        }
+    }
+}
+
+static void attend_tile(const call_t *call, const tile_t *tile, const worker_t *worker) {
+    size_t rows = tile->count * call->plan.group;
+    dms_slot_cursor cursor = dms_slot_cursor_at(call->args->sequences + tile->sequence, tile->head, 0);
+    clear(&call->plan, rows, &worker->total);
+    while (cursor.run < cursor.end) {
+        if (!attend_split(call, tile, worker, &cursor, &worker->part)) continue;
+        call->ops->merge(&call->plan.shape, rows, &worker->total, &worker->part);
+    }
+    finish_tile(call, tile, &worker->total);
+}
+
+static void run_item(void *info, size_t index, size_t worker_index) {
+    call_t *call = info;
+    const item_t *item = call->items + index;
+    tile_t *tile = call->tiles + item->tile;
+    const plan_t *plan = &call->plan;
+    arena_t arena = {call->workers + worker_index * call->worker_bytes, 0};
+    worker_t worker = take_worker(&arena, plan);
+    pack_tile(call, tile, &worker);
+    if (tile->splits == 1) {
+        attend_tile(call, tile, &worker);
+        return;
+    }
+    size_t rows = tile->count * plan->group;
+    dms_attention_state state = state_from(plan, &call->partials, tile->partial + item->split * rows);
+    const dms_attention_sequence *sequence = call->args->sequences + tile->sequence;
+    dms_slot_cursor cursor = dms_slot_cursor_at(sequence, tile->head, item->split * SPLIT_SLOTS);
+    attend_split(call, tile, &worker, &cursor, &state);
+    // Whoever finishes the last split puts all of them together.
+    if (atomic_fetch_sub_explicit(&tile->remaining, 1, memory_order_acq_rel) != 1) return;
+    clear(plan, rows, &worker.total);
+    for (size_t split = 0; split < tile->splits; ++split) {
+        state = state_from(plan, &call->partials, tile->partial + split * rows);
+        call->ops->merge(&plan->shape, rows, &worker.total, &state);
+    }
+    finish_tile(call, tile, &worker.total);
+}
+
+// MARK: Interface
+
+static size_t take_call(call_t *call, char *scratch, size_t threads) {
+    arena_t worker = {NULL, 0};
+    take_worker(&worker, &call->plan);
+    call->worker_bytes = worker.used;
+    arena_t arena = {scratch, 0};
+    call->tiles = take(&arena, call->plan.tile_count * sizeof(tile_t));
+    call->items = take(&arena, call->plan.item_count * sizeof(item_t));
+    call->partials = take_state(&arena, &call->plan, call->plan.partial_rows);
+    call->workers = take(&arena, threads * call->worker_bytes);
+    return arena.used;
+}
+
+size_t dms_attention_scratch_bytes(const dms_context *context, const dms_attention_args *args) {
+    call_t call = {.args = args, .plan = make_plan(args, NULL, NULL)};
+    return take_call(&call, NULL, (size_t)context->threads) + ALIGNMENT;
+}
+
+void dms_attention(dms_context *context, const dms_attention_args *args) {
+    int32_t narrow = args->kv_type == DMS_BF16 || args->kv_type == DMS_FP8_E4M3 || args->kv_type == DMS_INT8;
+    const dms_attention_kernels *kernels = context->attention;
+    call_t call = {.args = args, .plan = make_plan(args, NULL, NULL)};
+    call.ops = args->precision == DMS_PRECISION_BF16 && narrow ? &kernels->bf16 : &kernels->fp32;
+    char *scratch = (char *)dms_round_up((size_t)args->scratch, ALIGNMENT);
+    take_call(&call, scratch, (size_t)context->threads);
+    make_plan(args, call.tiles, call.items);
+    dms_parallel(context, call.plan.item_count, run_item, &call);
+}
+
+const dms_attention_kernels *dms_attention_kernels_for(dms_isa isa) {
+    switch (isa) {
+#if DMS_X86
+    case DMS_ISA_AVX2: return &dms_attention_kernels_avx2;
+    case DMS_ISA_AVX512: return &dms_attention_kernels_avx512;
+    case DMS_ISA_AVX512_BF16: return &dms_attention_kernels_avx512_bf16;
+#elif DMS_ARM
+    case DMS_ISA_NEON: return &dms_attention_kernels_neon;
+#endif
+    default: return &dms_attention_kernels_portable;
+    }
+}

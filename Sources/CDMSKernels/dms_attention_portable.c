@@ -1,0 +1,13 @@
+#include "dms_attention.h"
+#include "dms_simd_portable.h"
+
+#include <math.h>
+
+#include "dms_attention_body.h"
+
+const dms_attention_kernels dms_attention_kernels_portable = {
+    .fp32 = ATTENTION_OPS,
+    .bf16 = ATTENTION_OPS,
+    .kv_store = kv_store,
+    .kv_load = kv_load,
+};

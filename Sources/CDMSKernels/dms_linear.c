@@ -1,0 +1,222 @@
+// Divides linear layers among threads and walks each thread's part panel by panel.
+
+#include "dms_linear.h"
+
+enum {
+    // Rows prepared at a time, which bounds the scratch memory of a long call.
+    DMS_ROWS_PER_PASS = 1024,
+    // Rows whose prepared inputs (one block of them: 4 KiB a row) stay in the second-level cache while a thread
+    // goes through its outputs.
+    DMS_ROWS_PER_BLOCK = 128,
+    // Outputs of a task at most: so many reuse the rows above that fetching those does not count.
+    DMS_OUTPUTS_PER_TASK = 252,
+    // Tasks for each thread, so that threads finish together.
+    DMS_TASKS_PER_THREAD = 4,
+    // Fewer multiply-adds than this take less time than waking a thread.
+    DMS_SERIAL_PRODUCTS = 65536,
+    // Inputs prepared by one task.
+    DMS_PREPARE_ELEMENTS = 32768,
+};
+
+const dms_linear_kernels *dms_linear_kernels_for(dms_isa isa) {
+    switch (isa) {
+#if defined(DMS_X86)
+    case DMS_ISA_AVX2: return &dms_linear_avx2;
+    case DMS_ISA_AVX512: return &dms_linear_avx512;
+    case DMS_ISA_AVX512_BF16: return &dms_linear_avx512_bf16;
+#endif
+#if defined(DMS_ARM)
+    case DMS_ISA_NEON: return &dms_linear_neon;
+#endif
+    default: return &dms_linear_portable;
+    }
+}
+
+static size_t dms_ceiling_divide(size_t value, size_t divisor) { return (value + divisor - 1) / divisor; }
+
+static const dms_linear_path *dms_path(const dms_context *context, dms_precision precision) {
+    return precision == DMS_PRECISION_BF16 ? &context->linear->bf16 : &context->linear->fp32;
+}
+
+// One pass of a call: up to DMS_ROWS_PER_PASS rows.
+typedef struct dms_linear_pass {
+    const dms_linear_args *args;
+    const dms_linear_path *path;
+    char *prepared;  // block after block of inputs, each [rows][inputs of the block, padded]
+    size_t first_row;
+    size_t rows;
+    size_t blocks;      // of inputs; 1 when there are no inputs, as y must be written even so
+    size_t row_blocks;  // of rows, as equal as whole tiles allow
+    size_t rows_per_block;
+    size_t rows_per_prepare;
+    size_t outputs;  // per panel
+    size_t chunk;    // per task
+} dms_linear_pass;
+
+typedef struct dms_input_block {
+    size_t first;
+    size_t depth;
+    size_t stride;   // elements between prepared rows
+    char *prepared;  // the pass's first row
+} dms_input_block;
+
+static dms_input_block dms_block_at(const dms_linear_pass *pass, size_t index) {
+    const dms_linear_path *path = pass->path;
+    dms_input_block block;
+    block.first = index * path->block;
+    block.depth = DMS_MIN(path->block, pass->args->in_features - block.first);
+    block.stride = dms_round_up(block.depth, path->lanes);
+    block.prepared = pass->prepared + block.first * pass->rows * path->element_size;
+    return block;
+}
+
+// MARK: Preparing inputs
+
+void dms_prepare_fp32(const float *x, size_t count, size_t padded, void *prepared) {
+    float *out = prepared;
+    if (count != 0) memcpy(out, x, count * sizeof *out);
+    for (size_t k = count; k < padded; ++k) out[k] = 0;
+}
+
+void dms_prepare_rounded(const float *x, size_t count, size_t padded, void *prepared) {
+    float *out = prepared;
+    for (size_t k = 0; k < count; ++k) out[k] = dms_bf16_to_f32(dms_f32_to_bf16(x[k]));
+    for (size_t k = count; k < padded; ++k) out[k] = 0;
+}
+
+static void dms_prepare_task(void *info, size_t index, size_t worker) {
+    const dms_linear_pass *pass = info;
+    const dms_linear_args *args = pass->args;
+    size_t begin = index * pass->rows_per_prepare;
+    size_t end = DMS_MIN(begin + pass->rows_per_prepare, pass->rows);
+    for (size_t row = begin; row < end; ++row) {
+        const float *x = args->x + (pass->first_row + row) * args->x_stride;
+        for (size_t b = 0; b < pass->blocks; ++b) {
+            dms_input_block block = dms_block_at(pass, b);
+            pass->path->prepare(x + block.first, block.depth, block.stride,
+                                block.prepared + row * block.stride * pass->path->element_size);
+        }
+    }
+}
+
+// MARK: Outputs
+
+// Some rows times some outputs of one layer.
+typedef struct dms_region {
+    const dms_linear_output *output;
+    size_t first_row, rows;  // within the pass
+    size_t first, end;       // outputs
+} dms_region;
+
+static size_t dms_chunks(const dms_linear_pass *pass, const dms_linear_output *output) {
+    return dms_ceiling_divide(output->out_features, pass->chunk);
+}
+
+// Consecutive tasks take the same outputs for successive rows: weights come from memory once.
+static dms_region dms_region_at(const dms_linear_pass *pass, size_t index) {
+    size_t chunk = index / pass->row_blocks, row_block = index % pass->row_blocks;
+    dms_region region = {.output = pass->args->outputs};
+    while (chunk >= dms_chunks(pass, region.output)) chunk -= dms_chunks(pass, region.output++);
+    region.first = chunk * pass->chunk;
+    region.end = DMS_MIN(region.first + pass->chunk, region.output->out_features);
+    region.first_row = row_block * pass->rows_per_block;
+    region.rows = DMS_MIN(pass->rows_per_block, pass->rows - region.first_row);
+    return region;
+}
+
+// The weights of up to pass->outputs outputs from `n` on, in one block of inputs.
+static void dms_point_weights(const dms_linear_pass *pass, const dms_region *region, size_t n, size_t block,
+                              const char **weights) {
+    const dms_linear_output *output = region->output;
+    size_t size = dms_dtype_size(output->weight_type);
+    for (size_t i = 0; i < pass->outputs; ++i) {
+        size_t row = DMS_MIN(n + i, region->end - 1);
+        weights[i] = (const char *)output->weight + (row * pass->args->in_features + block * pass->path->block) * size;
+    }
+}
+
+static void dms_panels_of_block(const dms_linear_pass *pass, const dms_region *region, size_t index) {
+    const dms_linear_path *path = pass->path;
+    const dms_linear_output *output = region->output;
+    dms_panel_kernel kernel = path->panel[output->weight_type];
+    dms_input_block block = dms_block_at(pass, index);
+    int last = index + 1 == pass->blocks;
+    dms_panel panel = {0};
+    panel.x = block.prepared + region->first_row * block.stride * path->element_size;
+    panel.x_stride = block.stride;
+    panel.rows = region->rows;
+    panel.depth = block.depth;
+    panel.outputs = pass->outputs;
+    panel.y_stride = output->y_stride;
+    panel.adds = index != 0 || output->accumulate;
+    float *y = output->y + (pass->first_row + region->first_row) * output->y_stride;
+    dms_point_weights(pass, region, region->first, index, panel.next);
+    for (size_t n = region->first; n < region->end; n += pass->outputs) {
+        memcpy(panel.weights, panel.next, sizeof panel.weights);
+        panel.width = DMS_MIN(pass->outputs, region->end - n);
+        panel.y = y + n;
+        panel.bias = last && output->bias ? output->bias + n : NULL;
+        if (n + pass->outputs < region->end) {
+            dms_point_weights(pass, region, n + pass->outputs, index, panel.next);
+        } else if (!last) {
+            dms_point_weights(pass, region, region->first, index + 1, panel.next);
+        }
+        kernel(&panel);
+    }
+}
+
+static void dms_linear_task(void *info, size_t index, size_t worker) {
+    const dms_linear_pass *pass = info;
+    dms_region region = dms_region_at(pass, index);
+    for (size_t b = 0; b < pass->blocks; ++b) dms_panels_of_block(pass, &region, b);
+}
+
+// MARK: A call
+
+static void dms_run(dms_context *context, int serial, size_t count, dms_task task, void *info) {
+    if (serial) {
+        for (size_t i = 0; i < count; ++i) task(info, i, 0);
+    } else {
+        dms_parallel(context, count, task, info);
+    }
+}
+
+static void dms_divide(dms_linear_pass *pass, size_t outputs, size_t threads) {
+    const dms_linear_path *path = pass->path;
+    pass->row_blocks = dms_ceiling_divide(pass->rows, DMS_ROWS_PER_BLOCK);
+    pass->rows_per_block = dms_round_up(dms_ceiling_divide(pass->rows, pass->row_blocks), path->tile_rows);
+    pass->row_blocks = dms_ceiling_divide(pass->rows, pass->rows_per_block);
+    pass->outputs = pass->rows <= path->few_rows ? path->few_outputs : path->outputs;
+    size_t tasks = threads * DMS_TASKS_PER_THREAD;
+    size_t share = dms_ceiling_divide(outputs * pass->row_blocks, tasks);
+    size_t widest = dms_round_up(DMS_OUTPUTS_PER_TASK, pass->outputs);
+    pass->chunk = DMS_MIN(dms_round_up(DMS_MAX(share, (size_t)1), pass->outputs), widest);
+    pass->rows_per_prepare = DMS_MAX((size_t)1, DMS_PREPARE_ELEMENTS / DMS_MAX(pass->args->in_features, (size_t)1));
+}
+
+static void dms_run_pass(dms_context *context, dms_linear_pass *pass) {
+    const dms_linear_args *args = pass->args;
+    size_t outputs = 0, chunks = 0;
+    for (size_t o = 0; o < args->output_count; ++o) outputs += args->outputs[o].out_features;
+    dms_divide(pass, outputs, (size_t)context->threads);
+    for (size_t o = 0; o < args->output_count; ++o) chunks += dms_chunks(pass, &args->outputs[o]);
+    int serial = pass->rows * args->in_features * outputs <= DMS_SERIAL_PRODUCTS;
+    dms_run(context, serial, dms_ceiling_divide(pass->rows, pass->rows_per_prepare), dms_prepare_task, pass);
+    dms_run(context, serial, chunks * pass->row_blocks, dms_linear_task, pass);
+}
+
+size_t dms_linear_scratch_bytes(const dms_context *context, size_t rows, size_t in_features, dms_precision precision) {
+    const dms_linear_path *path = dms_path(context, precision);
+    size_t at_once = DMS_MIN(rows, (size_t)DMS_ROWS_PER_PASS);
+    return dms_round_up(at_once * dms_round_up(in_features, path->lanes) * path->element_size, DMS_CACHE_LINE);
+}
+
+void dms_linear(dms_context *context, const dms_linear_args *args) {
+    dms_linear_pass pass = {.args = args, .path = dms_path(context, args->precision), .prepared = args->scratch};
+    pass.blocks = DMS_MAX(dms_ceiling_divide(args->in_features, pass.path->block), (size_t)1);
+    for (size_t row = 0; row < args->rows; row += DMS_ROWS_PER_PASS) {
+        pass.first_row = row;
+        pass.rows = DMS_MIN(args->rows - row, (size_t)DMS_ROWS_PER_PASS);
+        dms_run_pass(context, &pass);
+    }
+}

@@ -1,0 +1,62 @@
+// What the driver of linear layers and the kernels of each instruction set agree on.
+//
+// Every product is in dot form: the lanes of a vector run along the inputs, one accumulator belongs to one
+// (row, output), a block of inputs is summed in that accumulator from first to last, the lanes are added by one fixed
+// tree, and the sums of successive blocks are added in order. How many rows and outputs share a register tile changes
+// none of this, which is why a row has the same bits in every batch.
+#ifndef DMS_LINEAR_H
+#define DMS_LINEAR_H
+
+#include "dms_internal.h"
+
+enum { DMS_PANEL_OUTPUTS_MAX = 8, DMS_WEIGHT_TYPES = 3, DMS_CACHE_LINE = 64 };
+
+// Some rows of prepared inputs times up to `path->outputs` rows of a weight, over one block of inputs.
+typedef struct dms_panel {
+    const void *x;      // zero from `depth` up to a multiple of the path's lanes
+    size_t x_stride;    // elements
+    size_t rows;
+    size_t depth;       // inputs in this block, at most the path's block
+    size_t outputs;     // computed
+    size_t width;       // outputs to store, 1...outputs
+    const void *weights[DMS_PANEL_OUTPUTS_MAX];  // entries beyond `width` repeat the last row
+    const char *next[DMS_PANEL_OUTPUTS_MAX];     // the weights of the panel that follows, or these again
+    float *y;           // the first output of the first row
+    size_t y_stride;
+    const float *bias;  // of these outputs, with the last block only; or NULL
+    int32_t adds;       // y holds a sum to add to: an earlier block's, or the caller's when accumulating
+} dms_panel;
+
+typedef void (*dms_panel_kernel)(const dms_panel *panel);
+// Converts `count` inputs and writes zeros behind them up to `padded`.
+typedef void (*dms_prepare_kernel)(const float *x, size_t count, size_t padded, void *prepared);
+
+// One precision of one instruction set.
+typedef struct dms_linear_path {
+    size_t element_size;  // of prepared inputs
+    size_t lanes;         // prepared rows are padded to a multiple of this
+    size_t block;         // inputs summed in one accumulator, a multiple of `lanes`
+    size_t tile_rows;     // a register tile
+    size_t outputs;
+    size_t few_rows;      // the register tile for at most so many rows, where memory is the limit: fewer outputs, so
+    size_t few_outputs;   // that weights are read nearly from end to end
+    dms_prepare_kernel prepare;
+    dms_panel_kernel panel[DMS_WEIGHT_TYPES];  // by dms_dtype; NULL where the precision does not allow the type
+} dms_linear_path;
+
+struct dms_linear_kernels {
+    dms_linear_path fp32;
+    dms_linear_path bf16;
+};
+
+extern const dms_linear_kernels dms_linear_portable;
+extern const dms_linear_kernels dms_linear_neon;
+extern const dms_linear_kernels dms_linear_avx2;
+extern const dms_linear_kernels dms_linear_avx512;
+extern const dms_linear_kernels dms_linear_avx512_bf16;
+
+void dms_prepare_fp32(const float *x, size_t count, size_t padded, void *prepared);
+// Rounded to BF16 and widened again, for instruction sets that multiply in FP32.
+void dms_prepare_rounded(const float *x, size_t count, size_t padded, void *prepared);
+
+#endif

@@ -1,0 +1,13 @@
+// Linear layers with AVX-512.
+
+#include "dms_internal.h"
+
+#if defined(DMS_X86)
+
+#include "dms_linear_avx512.h"
+
+#include "dms_linear_body.h"
+
+const dms_linear_kernels dms_linear_avx512 = {.fp32 = DMS_FP32_PATH, .bf16 = DMS_ROUNDED_PATH};
+
+#endif

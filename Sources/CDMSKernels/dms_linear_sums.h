@@ -1,0 +1,15 @@
+// How a row's sums of one block reach y, for instruction sets without masked stores.
+#ifndef DMS_LINEAR_SUMS_H
+#define DMS_LINEAR_SUMS_H
+
+#include "dms_linear.h"
+
+static inline __attribute__((always_inline)) void dms_store_sums(const dms_panel *panel, float *y, const float *bias,
+                                                                 const float *sums) {
+    for (size_t n = 0; n < panel->width; ++n) {
+        float total = panel->adds ? y[n] + sums[n] : sums[n];
+        y[n] = bias ? total + bias[n] : total;
+    }
+}
+
+#endif

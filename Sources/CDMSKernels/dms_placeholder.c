@@ -1,1 +1,0 @@
-#include "dms_kernels.h"
