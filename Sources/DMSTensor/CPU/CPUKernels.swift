@@ -1,0 +1,84 @@
+import CDMSKernels
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// The CPU backend: the C kernels and their thread pool.
+public final class CPUKernels: InferenceKernels, @unchecked Sendable {
+    // Invariant for Sendable: the context and the scratch memory are used by one caller at a time, as the protocol
+    // demands; `claim` traps where that is broken.
+
+    /// Which version of the kernels runs.
+    public struct InstructionSet: Sendable, Hashable, CaseIterable, CustomStringConvertible {
+        let value: dms_isa
+
+        public static let portable = InstructionSet(value: DMS_ISA_PORTABLE)
+        public static let neon = InstructionSet(value: DMS_ISA_NEON)
+        public static let avx2 = InstructionSet(value: DMS_ISA_AVX2)
+        public static let avx512 = InstructionSet(value: DMS_ISA_AVX512)
+        public static let avx512BF16 = InstructionSet(value: DMS_ISA_AVX512_BF16)
+        public static let allCases: [InstructionSet] = [.portable, .neon, .avx2, .avx512, .avx512BF16]
+
+        /// The fastest that this processor runs.
+        public static var best: InstructionSet { InstructionSet(value: dms_isa_best()) }
+        /// Whether this processor runs it.
+        public var isAvailable: Bool { dms_isa_available(value) != 0 }
+        public var description: String { String(cString: dms_isa_name(value)) }
+
+        public static func == (left: Self, right: Self) -> Bool { left.value.rawValue == right.value.rawValue }
+        public func hash(into hasher: inout Hasher) { hasher.combine(value.rawValue) }
+    }
+
+    let context: OpaquePointer
+    public let instructionSet: InstructionSet
+    public let threads: Int
+    private var scratch: HostBuffer?
+
+    /// - Parameters:
+    ///   - threads: Threads that compute, the caller's included; `nil` takes one per processor available.
+    ///   - instructionSet: The version to run; `nil` takes the fastest.
+    /// - Throws: ``KernelError`` when the version is not available here or a thread cannot be started.
+    public init(threads: Int? = nil, instructionSet: InstructionSet? = nil) throws(KernelError) {
+        let set = instructionSet ?? .best
+        let count = threads ?? Self.processorCount
+        guard (1...1024).contains(count) else {
+            throw KernelError("threads: found \(count), required 1 to 1024")
+        }
+        guard set.isAvailable else { throw KernelError("this processor does not run the \(set) kernels") }
+        guard let context = dms_context_new(set.value, Int32(count)) else {
+            throw KernelError("cannot start \(count) threads")
+        }
+        self.context = context
+        self.instructionSet = set
+        self.threads = count
+    }
+
+    deinit { dms_context_free(context) }
+
+    public var name: String { "cpu \(instructionSet), \(threads) thread\(threads == 1 ? "" : "s")" }
+
+    /// Processors that this process may run on.
+    public static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
+    /// Scratch memory of at least `byteCount` bytes, kept from call to call.
+    func scratch(_ byteCount: Int) -> (UnsafeMutableRawPointer?, Int) {
+        if byteCount == 0 { return (nil, 0) }
+        if let scratch, scratch.byteCount >= byteCount { return (scratch.pointer, scratch.byteCount) }
+        // Grown by a quarter, so that a context which lengthens token by token does not reallocate at each.
+        guard let grown = try? HostBuffer(byteCount: byteCount + byteCount / 4) else {
+            fatalError("out of memory: \(byteCount) bytes of kernel scratch")
+        }
+        scratch = grown
+        return (grown.pointer, grown.byteCount)
+    }
+}
+
+/// A backend could not be set up.
+public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
+    public let description: String
+
+    public init(_ description: String) { self.description = description }
+}
