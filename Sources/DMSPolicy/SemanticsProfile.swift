@@ -1,0 +1,52 @@
+/// A named reading of the fields that published checkpoints leave unsaid.
+///
+/// A profile never supplies the window, the scale or the offset: those are numbers of one checkpoint and must be
+/// stated for it.
+public struct SemanticsProfile: Sendable, Hashable, CustomStringConvertible {
+    public let name: String
+    public let source: DecisionSource
+    public let channel: BorrowedChannel
+    /// Token `k + decisionShift` decides for token `k`.
+    public let decisionShift: Int
+    public let zeroing: ChannelZeroing
+    public let windowInclusive: Bool
+
+    /// The reading of the six published fields of `shisa-ai/Llama-3.2-1B-DMS-8x`, and the default.
+    public static let fastdms = SemanticsProfile(
+        name: "fastdms", source: .borrowedQueryChannel, channel: .last, decisionShift: 0, zeroing: .beforeRope,
+        windowInclusive: true)
+    /// The reading of NVIDIA's trainer (Model-Optimizer, `experimental/dms`).
+    ///
+    /// The next token decides, and the channel is zeroed on both sides of RoPE. Its checkpoints say themselves whether
+    /// the gate is an adapter instead.
+    public static let nvidia = SemanticsProfile(
+        name: "nvidia", source: .borrowedQueryChannel, channel: .last, decisionShift: 1,
+        zeroing: .beforeAndAfterRope, windowInclusive: true)
+
+    /// Every profile that has a name.
+    public static let all: [SemanticsProfile] = [.fastdms, .nvidia]
+
+    /// The profile with this name.
+    ///
+    /// - Throws: ``PolicyError`` listing the known names.
+    public init(named name: String) throws(PolicyError) {
+        guard let known = Self.all.first(where: { $0.name == name }) else {
+            throw PolicyError(field: "profile", found: "\"\(name)\"", required: listOfNames(Self.all.map(\.name)))
+        }
+        self = known
+    }
+
+    private init(
+        name: String, source: DecisionSource, channel: BorrowedChannel, decisionShift: Int, zeroing: ChannelZeroing,
+        windowInclusive: Bool
+    ) {
+        self.name = name
+        self.source = source
+        self.channel = channel
+        self.decisionShift = decisionShift
+        self.zeroing = zeroing
+        self.windowInclusive = windowInclusive
+    }
+
+    public var description: String { name }
+}
