@@ -32,7 +32,6 @@ public struct JSONReader {
     /// The next byte to be read.
     public internal(set) var offset = 0
     var depth = 0
-    var scratch: [UInt8] = []
 
     public init(_ bytes: UnsafeBufferPointer<UInt8>, limits: Limits = Limits()) {
         self.bytes = bytes
@@ -101,11 +100,17 @@ public struct JSONReader {
         if depth > limits.depth { throw fail("nesting deeper than \(limits.depth)") }
     }
 
-    /// Walks an object. The body must consume exactly the value of the key it is given.
+    /// Walks an object.
     ///
-    /// Keys are handed over in file order; whether they repeat is for the body to check (``readValue()`` does).
-    public mutating func readObject<E: Error>(
-        _ body: (inout JSONReader, String) throws(E) -> Void
+    /// The body must consume exactly the value of the key it is given. Keys come in file order; whether they repeat is
+    /// for the body to check (``readValue()`` does).
+    public mutating func readObject(_ body: (inout JSONReader, String) throws -> Void) throws {
+        try readObjectBytes { reader, key in try body(&reader, String(decoding: key, as: UTF8.self)) }
+    }
+
+    /// Walks an object whose keys are lent as unescaped UTF-8 bytes, without making strings of them.
+    public mutating func readObjectBytes(
+        _ body: (inout JSONReader, UnsafeBufferPointer<UInt8>) throws -> Void
     ) throws {
         try expect(0x7B, "an object")
         try enter()
@@ -116,9 +121,12 @@ public struct JSONReader {
             while true {
                 count += 1
                 if count > limits.entries { throw fail("more than \(limits.entries) entries in one object") }
-                let key = try readString()
+                let key = try stringBytes()
                 try expect(0x3A, "':'")
-                try body(&self, key)
+                switch key {
+                case .run(let run): try body(&self, run)
+                case .unescaped(let unescaped): try unescaped.withUnsafeBufferPointer { try body(&self, $0) }
+                }
                 guard let next = peek() else { throw fail("the text ends inside an object") }
                 offset += 1
                 if next == 0x7D { break }
@@ -131,10 +139,10 @@ public struct JSONReader {
         depth -= 1
     }
 
-    /// Walks a list. The body must consume exactly one element per call; it is given the element's index.
-    public mutating func readArray<E: Error>(
-        _ body: (inout JSONReader, Int) throws(E) -> Void
-    ) throws {
+    /// Walks a list.
+    ///
+    /// The body must consume exactly one element per call; it is given the element's index.
+    public mutating func readArray(_ body: (inout JSONReader, Int) throws -> Void) throws {
         try expect(0x5B, "a list")
         try enter()
         var count = 0
@@ -194,7 +202,7 @@ public struct JSONReader {
             switch next {
             case 0x7B: try readObject { (reader: inout JSONReader, _) throws(JSONError) in try reader.skipValue() }
             case 0x5B: try readArray { (reader: inout JSONReader, _) throws(JSONError) in try reader.skipValue() }
-            case 0x22: try withStringBytes { _ in }
+            case 0x22: _ = try stringBytes()
             default: _ = try readValue()
             }
         } catch let error as JSONError { throw error } catch { throw fail("\(error)") }

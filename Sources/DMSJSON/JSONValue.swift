@@ -40,7 +40,9 @@ public struct JSONObject: Equatable, Sendable {
         for (key, value) in entries { self[key] = value }
     }
 
-    /// Average O(1). Assigning `nil` removes the key in O(n).
+    /// Average O(1).
+    ///
+    /// Assigning `nil` removes the key in O(n).
     public subscript(key: String) -> JSONValue? {
         get { values[key] }
         set {
