@@ -1,0 +1,20 @@
+extension ModelDirectory {
+    /// The DMS metadata of this model, checked against its weights, its shape, and what can be run.
+    ///
+    /// This is what everything that runs a checkpoint calls: metadata of other weights is refused here, by digest or,
+    /// for large weights, by length; see ``DMSMetadata/verifyWeightsAtLoad(in:)``.
+    ///
+    /// To look at metadata that may not be runnable, use ``DMSMetadata/read(directory:config:overrides:)``.
+    ///
+    /// - Parameter overrides: Values to be used in place of those in the files.
+    /// - Returns: `nil` for a plain model.
+    /// - Throws: ``CheckpointError`` naming file and key.
+    public func dmsMetadata(overrides: DMSOverrides = DMSOverrides()) throws(CheckpointError) -> DMSMetadata? {
+        guard
+            let metadata = try DMSMetadata.read(directory: path, config: configuration.raw, overrides: overrides)
+        else { return nil }
+        try metadata.requireRunnable(headDimension: configuration.headDimension, directory: path)
+        try metadata.verifyWeightsAtLoad(in: path)
+        return metadata
+    }
+}
