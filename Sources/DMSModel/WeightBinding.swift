@@ -1,0 +1,121 @@
+public import DMSCheckpoint
+public import DMSTensor
+
+extension LlamaWeights {
+    /// Binds a checkpoint's tensors to the graph.
+    ///
+    /// Matrices are used where they are mapped. They are copied only where the precision asks for another type (F32 or
+    /// F16 files in BF16 precision) or the file does not align them.
+    ///
+    /// - Throws: `CheckpointError` for missing, unexpected or mis-shaped tensors, ``MemoryError`` for copies that do not
+    ///   fit.
+    public convenience init(
+        _ directory: ModelDirectory, precision: Precision, kernels: any InferenceKernels
+    ) throws {
+        try directory.validateWeights()
+        let binder = WeightBinder(directory: directory, precision: precision, kernels: kernels)
+        let configuration = directory.configuration
+        let hidden = configuration.hiddenSize
+        let embedding = try binder.linear(
+            "model.embed_tokens", outputs: configuration.vocabularySize, inputs: hidden)
+        let head =
+            configuration.tiesEmbeddings
+            ? embedding : try binder.linear("lm_head", outputs: configuration.vocabularySize, inputs: hidden)
+        let layers = try (0..<configuration.layerCount).map { try binder.layer($0) }
+        self.init(
+            embedding: embedding, layers: layers, finalNorm: try binder.norm("model.norm", count: hidden), head: head)
+    }
+}
+
+/// Turns named tensors into weights.
+private struct WeightBinder {
+    let directory: ModelDirectory
+    let precision: Precision
+    let kernels: any InferenceKernels
+
+    func layer(_ index: Int) throws -> LlamaLayerWeights {
+        let configuration = directory.configuration
+        let prefix = "model.layers.\(index)"
+        let hidden = configuration.hiddenSize
+        let feedForward = configuration.intermediateSize
+        let queryWidth = configuration.headCount * configuration.headDimension
+        let keyWidth = configuration.keyValueHeadCount * configuration.headDimension
+        let attentionBias = configuration.hasAttentionBias
+        let feedForwardBias = configuration.hasFeedForwardBias
+        func attention(_ name: String, _ outputs: Int, _ inputs: Int) throws -> LinearWeight {
+            try linear("\(prefix).self_attn.\(name)", outputs: outputs, inputs: inputs, hasBias: attentionBias)
+        }
+        func mlp(_ name: String, _ outputs: Int, _ inputs: Int) throws -> LinearWeight {
+            try linear("\(prefix).mlp.\(name)", outputs: outputs, inputs: inputs, hasBias: feedForwardBias)
+        }
+        return LlamaLayerWeights(
+            attentionNorm: try norm("\(prefix).input_layernorm", count: hidden),
+            query: try attention("q_proj", queryWidth, hidden), key: try attention("k_proj", keyWidth, hidden),
+            value: try attention("v_proj", keyWidth, hidden), output: try attention("o_proj", hidden, queryWidth),
+            feedForwardNorm: try norm("\(prefix).post_attention_layernorm", count: hidden),
+            gate: try mlp("gate_proj", feedForward, hidden), up: try mlp("up_proj", feedForward, hidden),
+            down: try mlp("down_proj", hidden, feedForward))
+    }
+
+    func linear(_ name: String, outputs: Int, inputs: Int, hasBias: Bool = false) throws -> LinearWeight {
+        let tensor = try tensor("\(name).weight")
+        let bias = hasBias ? try widened("\(name).bias", count: outputs) : nil
+        let type = ScalarType(tensor.dtype)
+        // The kernels widen BF16 in registers; F16 is widened once, here.
+        let wanted = precision == .bf16 ? ScalarType.bfloat16 : type == .float16 ? .float32 : type
+        guard let base = tensor.bytes.baseAddress else { preconditionFailure("an empty tensor passed validation") }
+        if type == wanted, Int(bitPattern: base) % type.byteCount == 0 {
+            return LinearWeight(
+                outputs: outputs, inputs: inputs, type: type, pointer: base, bias: bias, owner: tensor.owner)
+        }
+        let copy = try HostBuffer(byteCount: outputs * inputs * wanted.byteCount)
+        try convert(tensor, to: copy, wanted, count: outputs * inputs)
+        return LinearWeight(
+            outputs: outputs, inputs: inputs, type: wanted, pointer: UnsafeRawPointer(copy.pointer), bias: bias,
+            owner: copy)
+    }
+
+    /// A tensor whose presence, shape and type have been validated.
+    private func tensor(_ name: String) throws -> MappedTensor {
+        guard let tensor = directory.weights[name] else {
+            throw CheckpointError(file: directory.path, .tensor(name), found: "no such tensor", required: "the tensor")
+        }
+        return tensor
+    }
+
+    func norm(_ name: String, count: Int) throws -> NormWeight {
+        NormWeight(try widened("\(name).weight", count: count), count: count)
+    }
+
+    private func widened(_ name: String, count: Int) throws -> HostBuffer {
+        let tensor = try tensor(name)
+        let buffer = try HostBuffer(byteCount: count * 4)
+        try convert(tensor, to: buffer, .float32, count: count)
+        return buffer
+    }
+
+    /// Converts by way of an aligned copy where the file leaves a tensor at an odd address.
+    private func convert(_ tensor: MappedTensor, to buffer: HostBuffer, _ type: ScalarType, count: Int) throws {
+        guard let base = tensor.bytes.baseAddress else { return }
+        let source = ScalarType(tensor.dtype)
+        if Int(bitPattern: base) % source.byteCount == 0 {
+            kernels.convert(base, source, to: buffer.pointer, type, count: count)
+            return
+        }
+        let aligned = try HostBuffer(byteCount: tensor.bytes.count)
+        aligned.pointer.copyMemory(from: base, byteCount: tensor.bytes.count)
+        kernels.convert(aligned.pointer, source, to: buffer.pointer, type, count: count)
+    }
+}
+
+extension ScalarType {
+    /// The element type of a weight in a file.
+    init(_ type: TensorDataType) {
+        switch type {
+        case .bfloat16: self = .bfloat16
+        case .float16: self = .float16
+        case .float32: self = .float32
+        default: preconditionFailure("a tensor of type \(type.rawValue) passed validation")
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import DMSCheckpoint
+import DMSModel
+import DMSPolicy
+import DMSTensor
+import DMSTestSupport
+import Testing
+
+/// The strict mask of the dense operator against FP64 loops that know the rule only as the specification states it.
+@Suite struct StrictMaskTests {
+    struct Case: Sendable {
+        var heads: Int
+        var keyValueHeads: Int
+        var window: Int
+        var shift: Int
+        var zeroing: ChannelZeroing
+    }
+
+    static let cases: [Case] = [
+        Case(heads: 6, keyValueHeads: 2, window: 3, shift: 0, zeroing: .beforeRope),
+        Case(heads: 4, keyValueHeads: 4, window: 0, shift: 0, zeroing: .none),
+        Case(heads: 8, keyValueHeads: 1, window: 5, shift: 1, zeroing: .beforeAndAfterRope),
+        Case(heads: 6, keyValueHeads: 2, window: 0, shift: 1, zeroing: .beforeRope),
+        Case(heads: 6, keyValueHeads: 2, window: 1000, shift: 0, zeroing: .beforeRope),
+    ]
+
+    static func model(_ test: Case, threads: Int = 1) throws -> LlamaModel {
+        let configuration = try TinyModel.configuration(
+            layers: 3, hidden: 24, heads: test.heads, keyValueHeads: test.keyValueHeads, headDimension: 8)
+        let dms = try DMSConfiguration(
+            source: .borrowedQueryChannel, channel: .last, decisionShift: test.shift, zeroing: test.zeroing,
+            windowSize: test.window, windowInclusive: true, alphaScale: 100, alphaOffset: 5)
+        return try TinyModel.make(configuration, dms: dms, threads: threads)
+    }
+
+    @Test(arguments: cases)
+    func equalsTheReference(_ test: Case) throws {
+        let model = try Self.model(test)
+        let tokens = randomTokens(40, vocabulary: 97, seed: 11)
+        let borrowed = ReferenceLlama.Borrowed(
+            channel: 7, zeroBeforeRope: test.zeroing.zeroesBeforeRope, zeroAfterRope: test.zeroing.zeroesAfterRope)
+        let expected = ReferenceLlama(model).forward(tokens, borrowed: borrowed) { raw in
+            { layer, head, key, query in
+                guard key <= query else { return false }
+                let decider = key + test.shift
+                let evicted = decider <= query && raw[layer][decider][head] * 100 - 5 > 0
+                return !evicted || query - key <= test.window
+            }
+        }
+        let recorder = Recorder()
+        let found = try logits(
+            model, tokens, attention: DenseAttention(strictMaskOf: model), observer: recorder)
+        #expect(maximumError(found, expected.logits) < 5e-5)
+        let evicted = recorder.decisions.values.joined().joined().filter { $0 }.count
+        #expect(evicted > 20, "a gate that evicts nothing shows nothing")
+        for layer in 0..<3 {
+            for (row, heads) in expected.raw[layer].enumerated() {
+                #expect(recorder.decisions[layer]?[row] == heads.map { $0 * 100 - 5 > 0 })
+            }
+        }
+    }
+
+    @Test(arguments: cases)
+    func doesNotDependOnPieces(_ test: Case) throws {
+        let model = try Self.model(test)
+        let tokens = randomTokens(40, vocabulary: 97, seed: 12)
+        let whole = try logits(model, tokens, attention: DenseAttention(strictMaskOf: model))
+        for seed in 0..<4 as Range<UInt64> {
+            let pieces = seed == 0 ? Array(repeating: 1, count: 40) : randomPieces(40, seed: seed)
+            let found = try logits(model, tokens, pieces: pieces, attention: DenseAttention(strictMaskOf: model))
+            #expect(found == whole)
+        }
+    }
+
+    @Test func offMeansNothingIsEvictedAndTheChannelIsStillSilenced() throws {
+        let model = try Self.model(Self.cases[0])
+        let tokens = randomTokens(30, vocabulary: 97, seed: 13)
+        let found = try logits(
+            model, tokens, attention: DenseAttention(strictMaskOf: model), eviction: .off)
+        let borrowed = ReferenceLlama.Borrowed(channel: 7, zeroBeforeRope: true, zeroAfterRope: false)
+        #expect(maximumError(found, ReferenceLlama(model).forward(tokens, borrowed: borrowed).logits) < 5e-5)
+    }
+
+    struct EveryThird: EvictionSource {
+        func evicts(layer: Int, head: Int, position: Int) -> Bool { (position + layer + head) % 3 != 0 }
+    }
+
+    @Test func forcedDecisionsReplaceTheGate() throws {
+        let model = try Self.model(Self.cases[0])
+        let tokens = randomTokens(30, vocabulary: 97, seed: 14)
+        let found = try logits(
+            model, tokens, attention: DenseAttention(strictMaskOf: model), eviction: .forced(EveryThird()))
+        let borrowed = ReferenceLlama.Borrowed(channel: 7, zeroBeforeRope: true, zeroAfterRope: false)
+        let expected = ReferenceLlama(model).forward(tokens, borrowed: borrowed) { _ in
+            { layer, head, key, query in
+                key <= query && ((key + layer + head) % 3 == 0 || query - key <= 3)
+            }
+        }
+        #expect(maximumError(found, expected.logits) < 5e-5)
+    }
+}

@@ -1,0 +1,35 @@
+public import DMSCheckpoint
+import DMSJSON
+public import DMSModel
+public import DMSPolicy
+import DMSTensor
+
+/// Small random models for tests, made in memory.
+public enum TinyModel {
+    /// A configuration by its sizes.
+    public static func configuration(
+        layers: Int = 2, hidden: Int = 24, heads: Int = 6, keyValueHeads: Int = 2, headDimension: Int = 8,
+        feedForward: Int = 40, vocabulary: Int = 97
+    ) throws -> LlamaConfiguration {
+        var checkpoint = TinyCheckpoint()
+        checkpoint.layers = layers
+        checkpoint.hidden = hidden
+        checkpoint.heads = heads
+        checkpoint.keyValueHeads = keyValueHeads
+        checkpoint.headDimension = headDimension
+        checkpoint.feedForward = feedForward
+        checkpoint.vocabulary = vocabulary
+        let text = JSONValue.object(checkpoint.configuration).text()
+        return try LlamaConfiguration(parsing: Array(text.utf8))
+    }
+
+    /// A model with FP32 random weights on the CPU.
+    public static func make(
+        _ configuration: LlamaConfiguration, dms: DMSConfiguration? = nil, seed: UInt64 = 1, threads: Int = 1
+    ) throws -> LlamaModel {
+        let kernels = try CPUKernels(threads: threads)
+        let weights = try LlamaWeights.random(configuration, type: .float32, seed: seed)
+        return try LlamaModel(
+            configuration: configuration, weights: weights, dms: dms, precision: .fp32, kernels: kernels)
+    }
+}
