@@ -1,0 +1,30 @@
+public import DMSTensor
+
+/// How a ``CompactAttention`` stores keys and values.
+public struct CacheConfiguration: Sendable, Hashable {
+    /// The element type of keys and values.
+    public var kvType: ScalarType
+    /// Tokens per page, a power of two.
+    ///
+    /// Each (sequence, layer, KV head) wastes less than one page.
+    public var slotsPerPage: Int
+    /// The most bytes that slabs, tables and staging may take together, or `nil`.
+    ///
+    /// Never exceeded.
+    public var budgetBytes: Int?
+    /// Rows of one sequence that attention computes at a time in prefill.
+    ///
+    /// Their keys and values are staged, so this
+    /// bounds what prefill needs beyond live tokens.
+    public var rowsPerBlock: Int
+
+    public init(
+        kvType: ScalarType = .float32, slotsPerPage: Int = 32, budgetBytes: Int? = nil, rowsPerBlock: Int = 64
+    ) {
+        precondition(rowsPerBlock > 0, "prefill blocks without rows")
+        self.kvType = kvType
+        self.slotsPerPage = slotsPerPage
+        self.budgetBytes = budgetBytes
+        self.rowsPerBlock = rowsPerBlock
+    }
+}

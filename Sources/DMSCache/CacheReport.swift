@@ -1,0 +1,113 @@
+public import DMSPolicy
+import DMSTensor
+
+/// What one sequence stores.
+public struct SequenceUsage: Sendable, Hashable {
+    /// Tokens seen.
+    public var tokens: Int
+    /// Tokens seen × layers × KV heads.
+    public var seenTokenHeads: Int
+    /// Token·heads stored.
+    public var liveTokenHeads: Int
+    /// Their keys, values and scales.
+    public var liveBytes: Int
+    /// The part of ``liveBytes`` that lies inside the window, evicted or not.
+    public var ringBytes: Int
+    /// What a dense cache of the same element type would hold.
+    public var denseBytes: Int
+    /// Pages held, shared ones included.
+    public var pages: Int
+    /// ``pages`` in bytes, and the sequence's tables.
+    public var allocatedBytes: Int
+    /// Bytes of pages behind the last token of each stream.
+    public var pageSlackBytes: Int
+    /// Decisions, and what was stored after each token, since the sequence began (or was forked).
+    public var tally: CompressionTally
+
+    /// The three ratios of this sequence; its slack in slabs is not its own and left out.
+    public var ratios: CompressionRatios { tally.ratios(denseBytes: denseBytes, allocatedBytes: allocatedBytes) }
+}
+
+/// What a cache holds, true to its allocator.
+///
+/// `allocatedBytes = slabBytes + tableBytes + stagingBytes`, and
+/// `slabBytes = liveBytes + pageSlackBytes + slabSlackBytes`. Page slack is less than one page for each stream: (layer,
+/// KV head, sequence). Slab slack is less than 1/64 of the arena, or 64 KiB where the arena is small, and 4 bytes a page
+/// while the arena grows; after sequences were removed, also what they left free in slabs that others still use. The lists that one attention
+/// call works on are not counted.
+public struct CacheReport: Sendable, Hashable {
+    public var sequences: [Int: SequenceUsage]
+    /// Sums over the sequences.
+    public var seenTokenHeads: Int
+    public var liveTokenHeads: Int
+    public var ringBytes: Int
+    public var denseBytes: Int
+    /// Keys, values and scales of live tokens; pages that sequences share are counted once.
+    public var liveBytes: Int
+    /// Mapped pages and their reference counts.
+    public var slabBytes: Int
+    /// Page tables and eviction flags.
+    public var tableBytes: Int
+    /// What prefill computes with.
+    public var stagingBytes: Int
+    public var allocatedBytes: Int
+    /// The most that was ever allocated.
+    public var peakAllocatedBytes: Int
+    public var budgetBytes: Int?
+    public var pagesInUse: Int
+    public var freePages: Int
+    public var pageBytes: Int
+    public var bytesPerToken: Int
+    /// Bytes of pages in use that hold no live token.
+    public var pageSlackBytes: Int
+    /// Bytes of slabs that are not pages in use: free pages, reference counts, rounding.
+    public var slabSlackBytes: Int
+    /// All decisions and steps, of removed sequences too.
+    public var tally: CompressionTally
+
+    /// The three ratios; the byte ratio is that of the sequences that are in the cache now.
+    public var ratios: CompressionRatios { tally.ratios(denseBytes: denseBytes, allocatedBytes: allocatedBytes) }
+}
+
+extension CompactAttention {
+    /// What one sequence stores, or `nil` where it is unknown.
+    ///
+    /// O(layers × KV heads).
+    public func usage(of sequence: Int) -> SequenceUsage? { sequences[sequence].map(usage(of:)) }
+
+    /// What the cache holds.
+    ///
+    /// O(sequences × layers × KV heads).
+    public func report() -> CacheReport {
+        let usages = sequences.mapValues { usage(of: $0) }
+        func sum(_ part: KeyPath<SequenceUsage, Int>) -> Int { usages.values.reduce(0) { $0 + $1[keyPath: part] } }
+        // A shared page is full, so every further reference to it stands for a whole page of tokens.
+        let furtherReferences = sum(\.pages) - pool.pagesInUse
+        let live = sum(\.liveBytes) - furtherReferences * layout.slotsPerPage * layout.bytesPerToken
+        var tally = retiredTally
+        for usage in usages.values { tally.merge(usage.tally) }
+        let pageBytes = pool.pagesInUse * layout.byteCount
+        return CacheReport(
+            sequences: usages, seenTokenHeads: sum(\.seenTokenHeads), liveTokenHeads: sum(\.liveTokenHeads),
+            ringBytes: sum(\.ringBytes), denseBytes: sum(\.denseBytes), liveBytes: live, slabBytes: pool.slabBytes,
+            tableBytes: tableBytes, stagingBytes: staging?.byteCount ?? 0, allocatedBytes: pool.ledger.allocated,
+            peakAllocatedBytes: pool.ledger.peak, budgetBytes: pool.ledger.budget, pagesInUse: pool.pagesInUse,
+            freePages: pool.freePages, pageBytes: layout.byteCount, bytesPerToken: layout.bytesPerToken,
+            pageSlackBytes: pageBytes - live, slabSlackBytes: pool.slabBytes - pageBytes, tally: tally)
+    }
+
+    var tableBytes: Int { sequences.values.reduce(0) { $0 + $1.lease.byteCount } }
+
+    private func usage(of sequence: CachedSequence) -> SequenceUsage {
+        let live = sequence.liveTokens
+        let pages = (0..<streamCount).reduce(0) { $0 + sequence.lease.pageCount($1) }
+        let seen = sequence.count * streamCount
+        let ring = schedule.ringSlots(of: sequence.count) * streamCount
+        return SequenceUsage(
+            tokens: sequence.count, seenTokenHeads: seen, liveTokenHeads: live,
+            liveBytes: live * layout.bytesPerToken, ringBytes: ring * layout.bytesPerToken,
+            denseBytes: seen * layout.bytesPerToken, pages: pages,
+            allocatedBytes: pages * layout.byteCount + sequence.lease.byteCount,
+            pageSlackBytes: pages * layout.byteCount - live * layout.bytesPerToken, tally: sequence.tally)
+    }
+}

@@ -1,0 +1,96 @@
+public import DMSModel
+import DMSTensor
+
+extension CompactAttention {
+    /// Bytes that a pass may have to allocate in the worst case, in which every head keeps everything.
+    ///
+    /// ``begin(_:)`` refuses a pass for which this exceeds ``availableBytes``.
+    ///
+    /// Spans are taken to start where their sequences end.
+    public func worstCaseBytes(for batch: ForwardBatch) -> Int {
+        let need = Need(of: batch, in: self)
+        return need.tableBytes + need.stagingBytes + pool.missingBytes(pages: need.pages)
+    }
+
+    /// Bytes of the budget that are not allocated; without a budget, `Int.max` less what is allocated.
+    public var availableBytes: Int { pool.ledger.available }
+}
+
+/// The most that a pass can need.
+struct Need {
+    var pages = 0
+    /// New tables and streams; the tables that they replace are still there while they are filled.
+    var tableBytes = 0
+    var stagingBytes = 0
+    /// Whether a span has several rows.
+    var stages = false
+    /// Slots of the longest ring that prefill will have to bound, in whole pages.
+    var ringSlots = 0
+
+    init(of batch: ForwardBatch, in cache: CompactAttention) {
+        for span in batch.spans {
+            let sequence = cache.sequences[span.sequence]
+            let tables = TableNeed(of: span, sequence, in: cache)
+            pages += tables.newPages
+            tableBytes += tables.newBytes
+            if sequence == nil { tableBytes += KVLease.bareByteCount(streamCount: cache.streamCount) }
+            guard span.rows.count > 1 else { continue }
+            stages = true
+            let seen = span.firstPosition + span.rows.count
+            let slots = roundUp(cache.schedule.ringSlots(of: seen), to: cache.layout.slotsPerPage)
+            ringSlots = max(ringSlots, slots)
+        }
+        guard stages else { return }
+        let heads = cache.shape.keyValueHeads
+        let capacity = cache.staging?.ringCapacity ?? 0
+        if cache.staging == nil { stagingBytes = StagingArea.byteCount(layout: cache.stagingLayout, heads: heads) }
+        if ringSlots > capacity {
+            // Rings that grow with a long prompt are given room ahead, so that few passes have to grow the bounds.
+            ringSlots = min(
+                max(ringSlots, capacity + capacity / 2),
+                max(ringSlots, roundUp(cache.schedule.ringSlots, to: cache.layout.slotsPerPage)))
+            stagingBytes += StagingArea.ringByteCount(slots: ringSlots, heads: heads)
+        }
+    }
+}
+
+/// What a span needs of its sequence's tables, and of pages.
+struct TableNeed {
+    /// Pages to be taken if every head keeps everything.
+    var newPages = 0
+    /// Capacities that the tables have to have.
+    var pages: Int
+    var flagWords: Int
+    /// Whether they are larger than now.
+    let grows: Bool
+    /// Bytes of the new tables, 0 where the present ones do.
+    let newBytes: Int
+
+    init(of span: ForwardBatch.Span, _ sequence: CachedSequence?, in cache: CompactAttention) {
+        let rows = span.rows.count
+        let layout = cache.layout
+        var longest = 0
+        if let sequence {
+            for stream in 0..<cache.streamCount {
+                let used = Int(sequence.lease.streams[stream].used)
+                let most = layout.pageCount(slots: used + rows)
+                newPages += most - layout.pageCount(slots: used)
+                longest = max(longest, most)
+            }
+        } else {
+            longest = layout.pageCount(slots: rows)
+            newPages = longest * cache.streamCount
+        }
+        let words = (cache.schedule.ringSlots(of: span.firstPosition + rows) + 63) / 64
+        let pageCapacity = sequence?.lease.pageCapacity ?? 0
+        let wordCapacity = sequence?.lease.flagWords ?? 0
+        grows = longest > pageCapacity || words > wordCapacity
+        // Half as much again, so that a sequence which grows token by token rarely reallocates.
+        pages = longest > pageCapacity ? max(longest, pageCapacity + pageCapacity / 2) : pageCapacity
+        flagWords = words > wordCapacity ? max(words, wordCapacity + wordCapacity / 2) : wordCapacity
+        flagWords = max(wordCapacity, min(flagWords, (cache.schedule.ringSlots + 63) / 64))
+        newBytes =
+            grows
+            ? KVLease.tableByteCount(streamCount: cache.streamCount, pages: pages, flagWords: flagWords) : 0
+    }
+}

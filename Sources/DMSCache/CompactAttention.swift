@@ -1,0 +1,274 @@
+import DMSCheckpoint
+public import DMSModel
+public import DMSPolicy
+public import DMSTensor
+
+/// The serving operator: it stores only what is alive, and computes what the strict mask defines.
+///
+/// Per (sequence, layer, KV head) it keeps the newest `window + 1` tokens in a ring, evicted or not, and every token
+/// that left the window and was kept in pages behind it. Nothing is moved or compacted, and no evicted token outside
+/// the window costs memory or time. Decode reads whole pages without any mask. Prefill goes block by block: queries of
+/// a block see the pages, the ring as far as the rule shows it, and the block's own tokens, which are committed
+/// afterwards.
+///
+/// Without retention it is a dense cache in pages. Decisions that arrive then are ignored.
+public final class CompactAttention: AttentionOperator {
+    public let configuration: CacheConfiguration
+    public let shape: AttentionShape
+    public let layerCount: Int
+    let schedule: RetentionSchedule
+    let layout: KVPageLayout
+    let stagingLayout: KVPageLayout
+    let kernels: any InferenceKernels
+    let precision: Precision
+    var pool: KVPagePool
+    var staging: StagingArea?
+    var sequences: [Int: CachedSequence] = [:]
+    /// What sequences that were removed decided and stored.
+    var retiredTally = CompressionTally()
+    /// The pass in progress, and the sequences of its spans, in the same order.
+    private var spans: [ForwardBatch.Span] = []
+    private var active: [CachedSequence] = []
+    /// Token·heads stored after each row of the pass, summed over layers and heads.
+    var storedAfterRow: [Int] = []
+    var lists: AttentionBatch
+
+    /// - Parameters:
+    ///   - model: Gives the shape, the precision and the kernels.
+    ///   - retention: The rule and who decides, or `nil` for a cache that keeps everything.
+    public convenience init(
+        _ model: LlamaModel, configuration: CacheConfiguration = CacheConfiguration(),
+        retention: (rule: RetentionRule, assembly: DecisionAssembly)?
+    ) {
+        self.init(
+            shape: model.attentionShape, layerCount: model.configuration.layerCount, precision: model.precision,
+            kernels: model.kernels, configuration: configuration, retention: retention)
+    }
+
+    /// The cache that the model's own checkpoint asks for; one that keeps everything where it has no gate.
+    public convenience init(serving model: LlamaModel, configuration: CacheConfiguration = CacheConfiguration()) {
+        let retention = model.dms.map { (rule: $0.rule, assembly: $0.assembly) }
+        self.init(model, configuration: configuration, retention: retention)
+    }
+
+    /// A cache without a model: for whoever drives ``attend(layer:_:into:)`` itself.
+    public init(
+        shape: AttentionShape, layerCount: Int, precision: Precision, kernels: any InferenceKernels,
+        configuration: CacheConfiguration, retention: (rule: RetentionRule, assembly: DecisionAssembly)?
+    ) {
+        precondition(layerCount > 0, "a cache without layers")
+        self.configuration = configuration
+        self.shape = shape
+        self.layerCount = layerCount
+        self.kernels = kernels
+        self.precision = precision
+        schedule = RetentionSchedule(retention)
+        layout = KVPageLayout(
+            headDimension: shape.headDimension, type: configuration.kvType, slotsPerPage: configuration.slotsPerPage)
+        var stagedSlots = 1
+        while stagedSlots < configuration.rowsPerBlock { stagedSlots *= 2 }
+        stagingLayout = KVPageLayout(
+            headDimension: shape.headDimension, type: configuration.kvType, slotsPerPage: stagedSlots)
+        pool = KVPagePool(layout: layout, budget: configuration.budgetBytes)
+        lists = AttentionBatch(keyValueHeads: shape.keyValueHeads)
+    }
+
+    deinit { removeAll() }
+
+    // MARK: Sequences
+
+    /// Tokens that a sequence has seen, evicted ones included.
+    public func tokenCount(of sequence: Int) -> Int { sequences[sequence]?.count ?? 0 }
+
+    /// Tokens that one KV head stores of a sequence.
+    public func liveTokens(layer: Int, head: Int, sequence: Int) -> Int {
+        precondition((0..<layerCount).contains(layer), "layer \(layer) of \(layerCount)")
+        precondition((0..<shape.keyValueHeads).contains(head), "KV head \(head) of \(shape.keyValueHeads)")
+        return sequences[sequence].map { Int($0.lease.streams[stream(layer, head)].used) } ?? 0
+    }
+
+    /// Forgets a sequence and returns its pages; unknown ones are ignored.
+    public func remove(_ sequence: Int) {
+        guard let removed = sequences.removeValue(forKey: sequence) else { return }
+        retiredTally.merge(removed.tally)
+        release(removed)
+        verifyInvariants()
+    }
+
+    /// Forgets all sequences and gives the memory of their pages back to the system.
+    public func removeAll() {
+        for sequence in sequences.values {
+            retiredTally.merge(sequence.tally)
+            release(sequence)
+        }
+        sequences.removeAll()
+        pool.trim()
+        verifyInvariants()
+    }
+
+    /// Makes `copy` a sequence that continues where `sequence` stands, eviction state included.
+    ///
+    /// Full pages behind the ring are shared, for they never change again; the ring and the last page are copied.
+    ///
+    /// - Throws: ``CacheError`` when the copies do not fit the budget, `MemoryError` when the system has no memory;
+    ///   nothing has changed then.
+    public func fork(_ sequence: Int, as copy: Int) throws {
+        guard let source = sequences[sequence] else { throw ModelError("sequence \(sequence) is not in the cache") }
+        guard !source.isInPass else { throw ModelError("sequence \(sequence): its last pass did not finish") }
+        guard sequences[copy] == nil else { throw ModelError("sequence \(copy) is in the cache already") }
+        let ring = schedule.ringSlots
+        let pages = source.lease.pagesCopiedByFork(ringSlots: ring)
+        try pool.reserve(pages: pages, otherBytes: source.lease.byteCount)
+        defer { pool.endReservation() }
+        let fork = CachedSequence(streamCount: streamCount, layout: layout)
+        fork.lease.growTables(pages: source.lease.pageCapacity, flagWords: source.lease.flagWords)
+        pool.ledger.add(fork.lease.byteCount)
+        fork.count = source.count
+        do {
+            try fork.lease.share(source.lease, ringSlots: ring, pool: &pool)
+        } catch {
+            release(fork)
+            throw error
+        }
+        sequences[copy] = fork
+        verifyInvariants()
+    }
+
+    private func release(_ sequence: CachedSequence) {
+        sequence.lease.release(to: &pool)
+        pool.ledger.subtract(sequence.lease.byteCount)
+    }
+
+    // MARK: A pass
+
+    /// Prepares for a pass, and promises it memory for the worst case, in which every head keeps everything.
+    ///
+    /// - Throws: ``CacheError`` when the worst case does not fit the budget, `ModelError` for a span that does not start
+    ///   where its sequence ends or whose last pass did not finish, `MemoryError` when the system has no memory. No sequence has changed then.
+    public func begin(_ batch: ForwardBatch) throws {
+        for span in batch.spans {
+            let stored = tokenCount(of: span.sequence)
+            guard stored == span.firstPosition else {
+                throw ModelError("sequence \(span.sequence) holds \(stored) tokens, not \(span.firstPosition)")
+            }
+            guard span.firstPosition + span.rows.count <= Int(Int32.max) else {
+                throw ModelError("sequence \(span.sequence): positions beyond \(Int32.max)")
+            }
+            guard sequences[span.sequence]?.isInPass != true else {
+                throw ModelError("sequence \(span.sequence): its last pass did not finish; remove it")
+            }
+        }
+        let need = Need(of: batch, in: self)
+        try pool.reserve(pages: need.pages, otherBytes: need.tableBytes + need.stagingBytes)
+        try growStaging(need)
+        spans.removeAll(keepingCapacity: true)
+        active.removeAll(keepingCapacity: true)
+        for span in batch.spans {
+            spans.append(span)
+            let sequence = prepare(span)
+            sequence.isInPass = true
+            active.append(sequence)
+        }
+        storedAfterRow.removeAll(keepingCapacity: true)
+        storedAfterRow.append(contentsOf: repeatElement(0, count: batch.rowCount))
+    }
+
+    public func attend(layer: Int, _ input: AttentionInput, into output: MatrixView) throws {
+        let decisions = schedule.hasRule ? input.decisions : nil
+        lists.removeAll()
+        var decodes = false
+        for (span, sequence) in zip(spans, active) where span.rows.count == 1 {
+            count(decisions, span, sequence)
+            try decode(layer: layer, span, sequence, input, decisions)
+            decodes = true
+        }
+        if decodes { computeAttention(input.queries, into: output) }
+        for (span, sequence) in zip(spans, active) where span.rows.count > 1 {
+            count(decisions, span, sequence)
+            try prefill(layer: layer, span, sequence, input, decisions, into: output)
+        }
+    }
+
+    public func finish(_ batch: ForwardBatch) {
+        for (span, sequence) in zip(spans, active) {
+            sequence.isInPass = false
+            for row in span.rows {
+                sequence.count += 1
+                sequence.tally.recordStep(seen: sequence.count * streamCount, stored: storedAfterRow[row])
+            }
+        }
+        pool.endReservation()
+        spans.removeAll(keepingCapacity: true)
+        active.removeAll(keepingCapacity: true)
+        verifyInvariants()
+    }
+
+    // MARK: Parts
+
+    var streamCount: Int { layerCount * shape.keyValueHeads }
+
+    func stream(_ layer: Int, _ head: Int) -> Int { layer * shape.keyValueHeads + head }
+
+    /// The part of a `[rows, keyValueHeads · d]` matrix that belongs to a head.
+    func columns(of head: Int) -> Range<Int> { head * shape.headDimension..<(head + 1) * shape.headDimension }
+
+    func computeAttention(_ queries: MatrixView, into output: MatrixView) {
+        kernels.attention(
+            queries, lists, shape: shape, kvType: configuration.kvType, precision: precision, into: output)
+    }
+
+    private func count(_ decisions: EvictionDecisions?, _ span: ForwardBatch.Span, _ sequence: CachedSequence) {
+        guard let decisions else { return }
+        var evictions = 0
+        let heads = decisions.heads
+        for index in span.rows.lowerBound * heads..<span.rows.upperBound * heads where decisions.flags[index] != 0 {
+            evictions += 1
+        }
+        sequence.tally.recordDecisions(evicting: evictions, of: span.rows.count * heads)
+    }
+
+    /// The span's sequence with tables large enough for the pass.
+    private func prepare(_ span: ForwardBatch.Span) -> CachedSequence {
+        let sequence: CachedSequence
+        if let known = sequences[span.sequence] {
+            sequence = known
+        } else {
+            sequence = CachedSequence(streamCount: streamCount, layout: layout)
+            sequences[span.sequence] = sequence
+            pool.ledger.add(sequence.lease.byteCount)
+        }
+        let tables = TableNeed(of: span, sequence, in: self)
+        if tables.grows {
+            let before = sequence.lease.byteCount
+            // The old tables live until the new ones are filled.
+            pool.ledger.add(tables.newBytes)
+            sequence.lease.growTables(pages: tables.pages, flagWords: tables.flagWords)
+            pool.ledger.subtract(tables.newBytes - (sequence.lease.byteCount - before))
+        }
+        return sequence
+    }
+
+    private func growStaging(_ need: Need) throws {
+        if need.stages, staging == nil {
+            let area = try StagingArea(layout: stagingLayout, heads: shape.keyValueHeads)
+            pool.ledger.add(area.byteCount)
+            staging = area
+        }
+        guard let capacity = staging?.ringCapacity, need.ringSlots > capacity else { return }
+        let heads = shape.keyValueHeads
+        // The old bounds live until the new ones are there.
+        try staging?.growRing(slots: need.ringSlots)
+        pool.ledger.add(StagingArea.ringByteCount(slots: need.ringSlots, heads: heads))
+        pool.ledger.subtract(StagingArea.ringByteCount(slots: capacity, heads: heads))
+    }
+
+    private func verifyInvariants() {
+        #if DMS_INTERNAL_CHECKS
+        do {
+            try checkInvariants()
+        } catch {
+            preconditionFailure("\(error)")
+        }
+        #endif
+    }
+}
