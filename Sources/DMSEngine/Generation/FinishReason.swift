@@ -1,0 +1,13 @@
+/// Why a continuation ended.
+public enum FinishReason: String, Sendable, Hashable, CaseIterable {
+    /// The model chose an end-of-text token.
+    case stop
+    /// The text contained a stop string.
+    case stopString = "stop_string"
+    /// As many tokens as were asked for.
+    case length
+    /// The next token would stand at a position that the model does not have.
+    case contextLimit = "context_limit"
+    /// The caller gave up.
+    case cancelled
+}

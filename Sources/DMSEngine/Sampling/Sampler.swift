@@ -1,0 +1,71 @@
+/// Chooses tokens for one sequence.
+///
+/// The choice depends on the parameters, the tokens observed, the logits and the number of the step; on nothing else.
+public struct Sampler: Sendable {
+    public let parameters: SamplingParameters
+    private var penalty: RepetitionPenaltyFilter?
+    /// In the order in which they apply.
+    private let filters: [any LogitFilter]
+    private let draw: SamplingDraw
+    private var candidates = Candidates()
+
+    public init(_ parameters: SamplingParameters) {
+        self.parameters = parameters
+        draw = SamplingDraw(seed: parameters.seed)
+        if parameters.repetitionPenalty != 1 { penalty = RepetitionPenaltyFilter(parameters.repetitionPenalty) }
+        var filters: [any LogitFilter] = []
+        if !parameters.isGreedy {
+            if parameters.temperature != 1 { filters.append(TemperatureFilter(parameters.temperature)) }
+            if let topK = parameters.topK { filters.append(TopKFilter(topK)) }
+            if parameters.topP < 1 { filters.append(TopPFilter(parameters.topP)) }
+            if parameters.minP > 0 { filters.append(MinPFilter(parameters.minP)) }
+        }
+        self.filters = filters
+    }
+
+    /// Tells the sampler about tokens of the prompt; its own choices it observes itself.
+    public mutating func observe(_ tokens: some Sequence<Int32>) { penalty?.observe(tokens) }
+
+    /// Chooses the token that follows.
+    ///
+    /// - Parameters:
+    ///   - logits: One per token of the vocabulary.
+    ///   - step: Tokens of the continuation so far.
+    /// - Throws: ``SamplingError`` when a logit is NaN or infinite, which no sound checkpoint gives.
+    public mutating func choose(_ logits: UnsafeBufferPointer<Float>, step: Int) throws(SamplingError) -> Int32 {
+        precondition(!logits.isEmpty, "no logits")
+        if let index = logits.firstIndex(where: { !$0.isFinite }) {
+            throw SamplingError(token: index, logit: logits[index])
+        }
+        candidates.fill(logits)
+        penalty?.apply(to: &candidates)
+        for filter in filters { filter.apply(to: &candidates) }
+        let chosen = parameters.isGreedy ? candidates.best : drawn(step: step)
+        let token = candidates.ids[chosen]
+        observe(CollectionOfOne(token))
+        return token
+    }
+
+    /// Inverse transform over the candidates in order of id.
+    private func drawn(step: Int) -> Int {
+        let weights = candidates.weights()
+        let target = draw.uniform(step: step) * weights.reduce(0, +)
+        var cumulative = 0.0
+        for (index, weight) in weights.enumerated() {
+            cumulative += weight
+            if cumulative > target { return index }
+        }
+        // Rounding can leave the target a hair above the last sum.
+        return candidates.best
+    }
+}
+
+/// The model computed something that is not a number.
+public struct SamplingError: Error, Sendable, Equatable, CustomStringConvertible {
+    public let token: Int
+    public let logit: Float
+
+    public var description: String {
+        "the logit of token \(token) is \(logit), required a finite number: the weights are damaged or overflow"
+    }
+}
