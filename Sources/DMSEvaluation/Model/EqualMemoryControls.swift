@@ -1,0 +1,99 @@
+import DMSModel
+public import DMSPolicy
+public import DMSTensor
+
+/// Controls that store as many tokens, averaged over a run, as the gate that they are held against.
+///
+/// Their decisions are forced on the same weights, and each token decides for itself whatever the checkpoint's shift.
+public struct EqualMemoryControls: Sendable {
+    /// The first tokens that the sliding window keeps (Xiao et al., arXiv 2309.17453).
+    public static let sinks = 4
+
+    /// A gate whose decisions come from a function.
+    struct ForcedGate: EvictionSource {
+        let decide: @Sendable (_ layer: Int, _ head: Int, _ position: Int) -> Bool
+
+        func evicts(layer: Int, head: Int, position: Int) -> Bool { decide(layer, head, position) }
+    }
+
+    public let slidingWindow: SinkWindowGate
+    public let random: RandomGate
+    /// The window of the random gate: the checkpoint's own.
+    public let rule: RetentionRule
+
+    /// Chooses both gates so that they store as much as the tally, or as little more as they can.
+    ///
+    /// The tally's runs are sequences of `length` tokens. The window is found by bisection, exactly; the rate by
+    /// bisection on the random gate's own decisions, which makes it exact to the last decision.
+    ///
+    /// - Throws: `PolicyError` for a sequence too long for a window.
+    public init(
+        matching tally: CompressionTally, rule: RetentionRule, length: Int, layers: Int, heads: Int, seed: UInt64
+    ) throws(PolicyError) {
+        precondition(length > 0 && layers > 0 && heads > 0, "\(length) tokens, \(layers) layers, \(heads) heads")
+        let runs = tally.seenOverSteps / (length * (length + 1) / 2 * layers * heads)
+        precondition(runs > 0, "a tally of other sequences")
+        // Token·heads stored, summed over the steps of one run.
+        let target = Double(tally.storedOverSteps) / Double(runs)
+        self.rule = rule
+        slidingWindow = try Self.slidingWindow(target / Double(layers * heads), length: length)
+        random = try Self.random(target, rule: rule, length: length, layers: layers, heads: heads, seed: seed)
+    }
+
+    /// The smallest window whose stored tokens, summed over the steps of one head, reach `target`.
+    private static func slidingWindow(_ target: Double, length: Int) throws(PolicyError) -> SinkWindowGate {
+        let evicted: [Bool?] = (0..<length).map { $0 >= sinks }
+        var low = 0
+        var high = length - 1
+        while low < high {
+            let middle = (low + high) / 2
+            let stored = try RetentionRule(window: middle).liveCounts(evicted: evicted).reduce(0, +)
+            if Double(stored) >= target { high = middle } else { low = middle + 1 }
+        }
+        return try SinkWindowGate(sinks: sinks, rule: RetentionRule(window: low))
+    }
+
+    /// The largest rate, to one part in 2²⁴, at which as much is stored as `target` over the steps of all heads.
+    private static func random(
+        _ target: Double, rule: RetentionRule, length: Int, layers: Int, heads: Int, seed: UInt64
+    ) throws(PolicyError) -> RandomGate {
+        var low = 0.0
+        var high = 1.0
+        for _ in 0..<24 {
+            let middle = (low + high) / 2
+            let gate = try RandomGate(rate: middle, seed: seed)
+            var stored = 0
+            for layer in 0..<layers {
+                for head in 0..<heads {
+                    let evicted: [Bool?] = (0..<length).map { gate.evicts(layer: layer, head: head, position: $0) }
+                    stored += rule.liveCounts(evicted: evicted).reduce(0, +)
+                }
+            }
+            if Double(stored) >= target { low = middle } else { high = middle }
+        }
+        return try RandomGate(rate: low, seed: seed)
+    }
+
+    /// The sliding window as a subject, on the strict path.
+    public func slidingWindowSubject(name: String, _ runner: ModelRunner, kvType: ScalarType) throws(PolicyError)
+        -> Subject
+    {
+        let gate = slidingWindow
+        return Subject(
+            name: name, runner: runner,
+            path: StrictPath(
+                runner.model, kvType: kvType, retention: (rule: gate.rule, assembly: try DecisionAssembly(shift: 0))),
+            eviction: .forced(ForcedGate { _, _, position in gate.evicts(position: position) }))
+    }
+
+    /// The random gate as a subject, on the strict path.
+    public func randomSubject(name: String, _ runner: ModelRunner, kvType: ScalarType) throws(PolicyError) -> Subject {
+        let gate = random
+        return Subject(
+            name: name, runner: runner,
+            path: StrictPath(
+                runner.model, kvType: kvType, retention: (rule: rule, assembly: try DecisionAssembly(shift: 0))),
+            eviction: .forced(
+                ForcedGate { layer, head, position in gate.evicts(layer: layer, head: head, position: position) }))
+    }
+}

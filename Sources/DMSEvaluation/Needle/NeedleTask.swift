@@ -1,0 +1,24 @@
+/// What has to be found in a long text.
+public enum NeedleTask: String, Sendable, Hashable, CaseIterable {
+    /// One fact at a chosen depth.
+    case needle
+    /// One of four facts of the same form; the others stand at random depths.
+    case multiKey = "multi-key"
+    /// A number handed on by three later sentences; the last thing is asked for. Chains of references come from RULER
+    /// (Hsieh et al., arXiv 2404.06654).
+    case variableTracking = "variable-tracking"
+
+    /// Facts in the text.
+    var factCount: Int { self == .needle ? 1 : 4 }
+}
+
+/// One text with its question and its answer, in tokens.
+public struct NeedleSample: Sendable, Hashable {
+    /// The text, the question, and the answer.
+    public let tokens: [Int32]
+    /// Where the answer starts; everything from there on is the answer.
+    public let answerStart: Int
+    /// What the tokens were made from.
+    public let prompt: String
+    public let answer: String
+}

@@ -1,0 +1,127 @@
+import DMSCheckpoint
+import DMSModel
+import DMSPolicy
+import DMSTensor
+
+/// Scores subjects on the same chunks and compares pairs of them position by position.
+///
+/// Each chunk is run alone from position 0. Positions 1 … T−1 are scored: the prediction after token i is judged by
+/// token i+1. All subjects are run before any logit is computed; the LM head is then applied to blocks of rows, so
+/// memory grows with the chunk's hidden states and never with tokens x vocabulary.
+public final class CorpusEvaluation {
+    /// Two subjects whose predictions are compared, by their index in the list of subjects.
+    public struct Pair: Sendable, Hashable {
+        public let reference: Int
+        public let subject: Int
+
+        public init(reference: Int, subject: Int) {
+            self.reference = reference
+            self.subject = subject
+        }
+    }
+
+    /// What one chunk gave; for progress and for whoever wants figures per token.
+    public struct ChunkScores: Sendable {
+        public let chunk: Int
+        /// Chunks in all.
+        public let chunkCount: Int
+        /// Natural log-probabilities of the tokens 1 … T−1, one list per subject.
+        public let logProbabilities: [[Double]]
+    }
+
+    public let subjects: [Subject]
+    public let pairs: [Pair]
+
+    /// - Throws: ``EvaluationError`` when subjects that are compared have different vocabularies.
+    public init(subjects: [Subject], pairs: [Pair]) throws(EvaluationError) {
+        for pair in pairs {
+            let reference = subjects[pair.reference]
+            let subject = subjects[pair.subject]
+            let sizes = [reference, subject].map { $0.runner.model.configuration.vocabularySize }
+            guard sizes[0] == sizes[1] else {
+                throw EvaluationError(
+                    "\(reference.name) has a vocabulary of \(sizes[0]) tokens and \(subject.name) one of \(sizes[1]); "
+                        + "required: the same tokenizer, as predictions are compared token by token")
+            }
+        }
+        self.subjects = subjects
+        self.pairs = pairs
+    }
+
+    /// Runs everything.
+    ///
+    /// - Parameter onChunk: Called after each chunk.
+    /// - Throws: ``EvaluationError`` for logits that are not finite or a cache that disagrees with the rule, and
+    ///   whatever the models and paths throw.
+    public func run(
+        _ chunks: EvaluationChunks, onChunk: (ChunkScores) throws -> Void = { _ in }
+    ) throws -> EvaluationResult {
+        let buffers = try Buffers(subjects: subjects, chunkLength: chunks.length)
+        var result = EvaluationResult(subjects: subjects, pairs: pairs, chunks: chunks)
+        for chunk in 0..<chunks.count {
+            for (index, subject) in subjects.enumerated() {
+                subject.startSequence()
+                try subject.run(chunks[chunk], from: 0) { hidden, position in
+                    buffers.hidden[index].store(hidden, at: position)
+                }
+                try result.subjects[index].recordMemory(subject, tokenCount: chunks.length)
+                // One cache at a time: with long chunks they are the largest thing there is.
+                subject.path.reset()
+            }
+            let scores = try score(Array(chunks[chunk]), buffers, into: &result)
+            try onChunk(ChunkScores(chunk: chunk, chunkCount: chunks.count, logProbabilities: scores))
+        }
+        return result
+    }
+
+    private func score(
+        _ tokens: [Int32], _ buffers: Buffers, into result: inout EvaluationResult
+    ) throws -> [[Double]] {
+        var scores = [[Double]](repeating: [], count: subjects.count)
+        let scored = tokens.count - 1
+        for start in stride(from: 0, to: scored, by: buffers.blockRows) {
+            let block = start..<min(start + buffers.blockRows, scored)
+            for (index, subject) in subjects.enumerated() {
+                subject.runner.model.logits(
+                    buffers.hidden[index].view.rows(block), into: buffers.logits[index].view.first(block.count))
+            }
+            for position in block {
+                let target = tokens[position + 1]
+                let rows = buffers.logits.map { LogitRow($0.view.row(position - start)) }
+                for (index, row) in rows.enumerated() {
+                    guard row.logSumExp.isFinite else {
+                        throw EvaluationError(
+                            "\(subjects[index].name): a logit at position \(position) of a chunk is not finite")
+                    }
+                    let logProbability = row.logProbability(target)
+                    result.subjects[index].perplexity.add(logProbability: logProbability)
+                    scores[index].append(logProbability)
+                }
+                for (index, pair) in pairs.enumerated() {
+                    result.divergences[index].add(
+                        reference: rows[pair.reference], subject: rows[pair.subject], target: target)
+                }
+            }
+        }
+        return scores
+    }
+
+    /// Hidden states of one chunk and logits of one block, per subject.
+    private struct Buffers {
+        let hidden: [OwnedMatrix]
+        let logits: [OwnedMatrix]
+        let blockRows: Int
+
+        init(subjects: [Subject], chunkLength: Int) throws {
+            let vocabulary = subjects.map(\.runner.model.configuration.vocabularySize).max() ?? 1
+            let rows = logitBlockRows(vocabularySize: vocabulary)
+            blockRows = rows
+            hidden = try subjects.map {
+                try OwnedMatrix(rows: chunkLength, columns: $0.runner.model.configuration.hiddenSize)
+            }
+            logits = try subjects.map {
+                try OwnedMatrix(rows: rows, columns: $0.runner.model.configuration.vocabularySize)
+            }
+        }
+    }
+}
