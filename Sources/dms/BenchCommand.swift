@@ -1,0 +1,135 @@
+import ArgumentParser
+import DMSCheckpoint
+import DMSEngine
+import DMSModel
+import DMSPolicy
+import DMSTensor
+
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "How fast this machine runs a model, beside what it could do at best.",
+        discussion: """
+            The ceilings (read bandwidth, FP32 and BF16 arithmetic) are measured in the same run, before, between and \
+            after everything else, and the best counts. Prefill is compared with the arithmetic ceiling of the \
+            precision: multiplications and additions of the layers' matrices per second, attention counted as time \
+            but not as work. Decode is compared with the read bandwidth: every weight and the live keys and values \
+            once per step.
+
+            Without a gate one run is made, of the compact cache that keeps everything (no_evict). With --gate-evict, \
+            or a model that has a gate of its own, a second one with eviction follows (dms), on the same weights.
+
+              dms bench --shape llama-3.2-1b
+              dms bench --shape llama-3.2-1b --context 8192 --gate-evict 0.875 --repeat 3
+
+            The 1B shape needs 3.5 GB of memory.
+            """)
+
+    @OptionGroup var options: BenchOptions
+    @OptionGroup var compute: ComputeOptions
+    @OptionGroup var cache: CacheOptions
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func validate() throws {
+        if options.weights == .fp32, options.shape != nil, compute.isBF16Explicit {
+            throw ValidationError("--weights fp32 and --precision bf16 exclude each other: BF16 needs BF16 weights")
+        }
+    }
+
+    func run() throws {
+        let plan = try BenchPlan(options, compute: compute, cache: cache)
+        var meter = CeilingMeter(threads: plan.threads)
+        var results = [BenchmarkResult?](repeating: nil, count: plan.workloads.count)
+        for repetition in 0..<options.repetitions {
+            Console.progress("dms: measuring the machine")
+            try meter.measure()
+            for (index, workload) in plan.workloads.enumerated() {
+                Console.progress(
+                    "dms: run \(repetition + 1) of \(options.repetitions): \(workload.mode.rawValue), context "
+                        + "\(workload.context), \(workload.concurrency) at a time")
+                let result = try plan.runner.run(workload)
+                results[index] = results[index]?.best(result) ?? result
+            }
+        }
+        try meter.measure()
+        let report = BenchReport(plan: plan, ceilings: meter.ceilings, results: results.compactMap { $0 })
+        if json { try Console.write(report.json) } else { try Console.write(report.text) }
+    }
+}
+
+/// What will be run, on which model.
+struct BenchPlan {
+    let name: String
+    let threads: Int
+    let backend: String
+    let precision: Precision
+    let weights: ScalarType
+    let weightBytes: Int
+    let runner: BenchmarkRunner
+    let workloads: [BenchmarkWorkload]
+
+    init(_ options: BenchOptions, compute: ComputeOptions, cache: CacheOptions) throws {
+        let kernels = try CPUKernels(threads: compute.threads)
+        threads = kernels.threads
+        backend = kernels.name
+        let source = try Self.source(options, compute, kernels)
+        precision = source.precision
+        weights = source.weights.head.type
+        weightBytes = source.weights.bytesPerDecodeStep
+        name = options.shape?.rawValue ?? options.model ?? ""
+        let gate = try Self.gate(options, source)
+        runner = try BenchmarkRunner(
+            configuration: source.configuration, weights: source.weights, dms: source.dms, precision: precision,
+            kernels: kernels, retention: gate?.configuration, eviction: gate?.control ?? .off)
+        var modes: [BenchmarkMode] = options.dense ? [.dense] : []
+        modes += gate == nil ? [.noEvict] : [.noEvict, .dms]
+        var workloads: [BenchmarkWorkload] = []
+        for context in options.context.counts {
+            for concurrency in options.concurrency.counts {
+                for mode in modes {
+                    workloads.append(
+                        BenchmarkWorkload(
+                            mode: mode, context: context, generate: options.generate, concurrency: concurrency,
+                            kvType: cache.type(for: precision), prefillChunk: options.prefillChunk))
+                }
+            }
+        }
+        self.workloads = workloads
+    }
+
+    private struct Source {
+        var configuration: LlamaConfiguration
+        var weights: LlamaWeights
+        var dms: DMSConfiguration?
+        var precision: Precision
+    }
+
+    private static func source(
+        _ options: BenchOptions, _ compute: ComputeOptions, _ kernels: CPUKernels
+    ) throws -> Source {
+        if let shape = options.shape {
+            Console.progress("dms: making random weights")
+            let precision: Precision = options.weights == .fp32 ? .fp32 : compute.precision
+            let type = options.weights?.scalar ?? (precision == .fp32 ? .float32 : .bfloat16)
+            let configuration = try shape.configuration()
+            let weights = try LlamaWeights.random(configuration, type: type, seed: 1)
+            return Source(configuration: configuration, weights: weights, dms: nil, precision: precision)
+        }
+        let loaded = try LoadedModel(
+            path: options.model ?? "", precision: compute.precision, kernels: kernels)
+        return Source(
+            configuration: loaded.model.configuration, weights: loaded.model.weights, dms: loaded.model.dms,
+            precision: compute.precision)
+    }
+
+    private static func gate(
+        _ options: BenchOptions, _ source: Source
+    ) throws -> (configuration: DMSConfiguration, control: EvictionControl)? {
+        guard let rate = options.gateEvict else { return source.dms.map { ($0, .model) } }
+        let configuration = try DMSConfiguration(
+            profile: .fastdms, windowSize: options.window ?? 256, alphaScale: 100, alphaOffset: 5)
+        return (configuration, .forced(RandomEviction(try RandomGate(rate: rate, seed: 1))))
+    }
+}

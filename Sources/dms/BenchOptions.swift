@@ -1,0 +1,100 @@
+public import ArgumentParser
+public import DMSEngine
+import DMSTensor
+
+/// What `dms bench` measures.
+struct BenchOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The model's folder.", valueName: "dir"))
+    var model: String?
+
+    @Option(help: ArgumentHelp("Random weights of a known shape, made in memory."))
+    var shape: BenchmarkShape?
+
+    @Option(help: ArgumentHelp("Tokens of each prompt; several, separated by commas, are measured in turn."))
+    var context: CountList = CountList(counts: [512])
+
+    @Option(help: ArgumentHelp("Decode steps.", valueName: "count"))
+    var generate = 32
+
+    @Option(help: ArgumentHelp("Sequences that decode together; several, separated by commas, in turn."))
+    var concurrency: CountList = CountList(counts: [1])
+
+    @Option(
+        help: ArgumentHelp(
+            "bf16 or fp32: the type of the random weights. (default: the precision)",
+            discussion: "int8 and int4 are not available in this version.", valueName: "type"),
+        transform: WeightType.init(parsing:))
+    var weights: WeightType?
+
+    @Option(help: ArgumentHelp("Force a random gate that evicts this share of tokens, 0 to 1.", valueName: "rate"))
+    var gateEvict: Double?
+
+    @Option(help: ArgumentHelp("The window of that gate, in tokens. (default: 256)", valueName: "tokens"))
+    var window: Int?
+
+    @Flag(help: "Also run the dense reference cache.")
+    var dense = false
+
+    @Option(
+        name: .customLong("repeat"),
+        help: ArgumentHelp("Run everything so often, alternating, and keep the fastest.", valueName: "count"))
+    var repetitions = 1
+
+    @Option(help: ArgumentHelp("Prompt tokens per forward pass.", valueName: "tokens"))
+    var prefillChunk = GenerationParameters.defaultPrefillChunk
+
+    func validate() throws {
+        if (model == nil) == (shape == nil) {
+            throw ValidationError(
+                model == nil ? "give --model DIR or --shape llama-3.2-1b" : "--model and --shape exclude each other")
+        }
+        if model != nil, weights != nil {
+            throw ValidationError("--weights is for --shape; with --model, --precision decides")
+        }
+        if window != nil, gateEvict == nil { throw ValidationError("--window is for --gate-evict") }
+        if let gateEvict, !(0...1).contains(gateEvict) {
+            throw ValidationError("--gate-evict: found \(gateEvict), required 0 to 1")
+        }
+        if let window, !(0...Int(Int32.max)).contains(window) {
+            throw ValidationError("--window: found \(window), required 0 to 2147483647")
+        }
+        for (name, value) in [("generate", generate), ("repeat", repetitions), ("prefill-chunk", prefillChunk)]
+        where !(1...1 << 20).contains(value) {
+            throw ValidationError("--\(name): found \(value), required 1 to 1048576")
+        }
+    }
+}
+
+extension BenchmarkShape: ExpressibleByArgument {}
+
+/// Counts separated by commas, as in 1,8,32.
+struct CountList: ExpressibleByArgument {
+    let counts: [Int]
+
+    init(counts: [Int]) { self.counts = counts }
+
+    init?(argument: String) {
+        let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+        let counts = parts.compactMap { $0 }
+        guard counts.count == parts.count, counts.allSatisfy((1...1 << 24).contains) else { return nil }
+        self.counts = counts
+    }
+
+    var defaultValueDescription: String { counts.map(String.init).joined(separator: ",") }
+}
+
+/// The type of random weights.
+enum WeightType {
+    case bf16, fp32
+
+    init(parsing argument: String) throws {
+        switch argument {
+        case "bf16": self = .bf16
+        case "fp32": self = .fp32
+        case "int8", "int4": throw ValidationError("\(argument) weights are not available in this version")
+        default: throw ValidationError("found \(argument), required bf16 or fp32")
+        }
+    }
+
+    var scalar: ScalarType { self == .bf16 ? .bfloat16 : .float32 }
+}

@@ -1,0 +1,120 @@
+import DMSEngine
+import DMSJSON
+import DMSTensor
+
+/// What `dms bench` prints.
+struct BenchReport {
+    let plan: BenchPlan
+    let ceilings: MachineCeilings
+    let results: [BenchmarkResult]
+
+    /// The arithmetic that the precision uses.
+    private var arithmetic: Double {
+        plan.precision == .bf16 ? ceilings.allThreads.bf16Operations : ceilings.allThreads.fp32Operations
+    }
+
+    var text: String {
+        var machine = TextTable(["ceilings", "1 thread", "\(ceilings.threads) threads"])
+        let rates: [(String, KeyPath<MachineCeilings.Rates, Double>, String)] = [
+            ("read bandwidth", \.readBandwidth, "GB/s"), ("FP32 arithmetic", \.fp32Operations, "GFLOP/s"),
+            ("BF16 arithmetic", \.bf16Operations, "GFLOP/s"),
+        ]
+        for (name, rate, unit) in rates {
+            machine.add([
+                name, "\(Units.fixed(ceilings.oneThread[keyPath: rate] / 1e9, 1)) \(unit)",
+                "\(Units.fixed(ceilings.allThreads[keyPath: rate] / 1e9, 1)) \(unit)",
+            ])
+        }
+        let title =
+            "\(plan.name): \(plan.weights.name) weights, \(Units.bytes(plan.weightBytes)) read per step, "
+            + "\(plan.precision.rawValue) arithmetic, \(plan.backend)\n\n"
+        return title + machine.text + "\n" + speeds + "\n" + memory
+    }
+
+    private var speeds: String {
+        var table = TextTable([
+            "speed", "context", "seqs", "kv", "prefill tok/s", "of ceiling", "without attn", "attn s", "decode tok/s",
+            "of ceiling", "attn ms/step", "bookkeeping ms/step",
+        ])
+        for result in results {
+            let workload = result.workload
+            let steps = Double(workload.generate)
+            table.add([
+                workload.mode.rawValue, "\(workload.context)", "\(workload.concurrency)", workload.kvType.name,
+                Units.fixed(result.prefillTokensPerSecond, 1), Units.percent(result.prefillFraction(of: arithmetic)),
+                Units.percent(result.prefillLinearFraction(of: arithmetic)),
+                Units.fixed(result.prefillAttentionSeconds, 2), Units.fixed(result.decodeTokensPerSecond, 2),
+                Units.percent(result.decodeFraction(of: ceilings.allThreads.readBandwidth)),
+                Units.fixed(result.decodeAttentionSeconds / steps * 1e3, 3),
+                Units.fixed(result.decodeBookkeepingSeconds / steps * 1e3, 3),
+            ])
+        }
+        return table.text
+    }
+
+    private var memory: String {
+        var table = TextTable([
+            "memory", "context", "seqs", "kv", "live", "allocated", "dense", "live ratio", "byte ratio",
+            "resident growth", "peak resident",
+        ])
+        for result in results {
+            let workload = result.workload
+            let dense = Double(result.kvDenseBytes)
+            table.add([
+                workload.mode.rawValue, "\(workload.context)", "\(workload.concurrency)", workload.kvType.name,
+                Units.bytes(result.kvLiveBytes), Units.bytes(result.kvAllocatedBytes),
+                Units.bytes(result.kvDenseBytes),
+                Units.ratio(result.kvLiveBytes > 0 ? dense / Double(result.kvLiveBytes) : nil),
+                Units.ratio(result.kvAllocatedBytes > 0 ? dense / Double(result.kvAllocatedBytes) : nil),
+                result.residentGrowthBytes.map { Units.bytes(max(0, $0)) } ?? "-",
+                result.peakResidentBytes.map { Units.bytes($0) } ?? "-",
+            ])
+        }
+        return table.text
+    }
+
+    var json: JSONObject {
+        JSONObject([
+            "model": .string(plan.name), "backend": .string(plan.backend), "threads": .count(plan.threads),
+            "precision": .string(plan.precision.rawValue), "weight_bytes_per_step": .count(plan.weightBytes),
+            "ceilings": .object(ceilingsJSON), "runs": .array(results.map { .object(run($0)) }),
+        ])
+    }
+
+    private var ceilingsJSON: JSONObject {
+        let all = ceilings.allThreads
+        let one = ceilings.oneThread
+        return JSONObject([
+            "read_bandwidth_gb_s": .number(all.readBandwidth / 1e9), "fp32_gflop_s": .number(all.fp32Operations / 1e9),
+            "bf16_gflop_s": .number(all.bf16Operations / 1e9),
+            "read_bandwidth_gb_s_one_thread": .number(one.readBandwidth / 1e9),
+            "fp32_gflop_s_one_thread": .number(one.fp32Operations / 1e9),
+            "bf16_gflop_s_one_thread": .number(one.bf16Operations / 1e9),
+        ])
+    }
+
+    private func run(_ result: BenchmarkResult) -> JSONObject {
+        let workload = result.workload
+        let steps = Double(workload.generate)
+        return JSONObject([
+            "mode": .string(workload.mode.rawValue), "context": .count(workload.context),
+            "generate": .count(workload.generate), "concurrency": .count(workload.concurrency),
+            "kv_dtype": .string(workload.kvType.name), "weights": .string(plan.weights.name),
+            "prefill_tokens_per_second": .number(result.prefillTokensPerSecond),
+            "decode_tokens_per_second": .number(result.decodeTokensPerSecond),
+            "prefill_fraction_of_ceiling": .number(result.prefillFraction(of: arithmetic)),
+            "prefill_linear_fraction_of_ceiling": .number(result.prefillLinearFraction(of: arithmetic)),
+            "decode_fraction_of_ceiling": .number(result.decodeFraction(of: ceilings.allThreads.readBandwidth)),
+            "prefill_seconds": .number(result.prefillSeconds),
+            "prefill_attention_seconds": .number(result.prefillAttentionSeconds),
+            "prefill_cache_bookkeeping_seconds": .number(result.prefillBookkeepingSeconds),
+            "decode_seconds_per_step": .number(result.decodeSeconds / steps),
+            "decode_attention_seconds_per_step": .number(result.decodeAttentionSeconds / steps),
+            "cache_bookkeeping_seconds_per_step": .number(result.decodeBookkeepingSeconds / steps),
+            "kv_live_bytes": .count(result.kvLiveBytes), "kv_allocated_bytes": .count(result.kvAllocatedBytes),
+            "kv_dense_bytes": .count(result.kvDenseBytes),
+            "resident_growth_bytes": .count(result.residentGrowthBytes),
+            "peak_resident_bytes": .count(result.peakResidentBytes),
+        ])
+    }
+}

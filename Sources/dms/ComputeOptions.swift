@@ -1,0 +1,52 @@
+public import ArgumentParser
+public import DMSTensor
+
+/// How a model is computed; the same for every verb that runs one.
+struct ComputeOptions: ParsableArguments {
+    @Option(
+        name: .customLong("precision"),
+        help: "fp32 or bf16: how products are computed; sums are FP32 in both. (default: bf16)")
+    private var statedPrecision: Precision?
+
+    @Option(help: "Threads that compute. (default: one per processor)")
+    var threads: Int?
+
+    var precision: Precision { statedPrecision ?? .bf16 }
+
+    /// Whether BF16 was asked for, rather than left to the default.
+    var isBF16Explicit: Bool { statedPrecision == .bf16 }
+
+    func validate() throws {
+        if let threads, !(1...1024).contains(threads) {
+            throw ValidationError("--threads: found \(threads), required 1 to 1024")
+        }
+    }
+}
+
+extension Precision: ExpressibleByArgument {}
+
+/// What keys and values are stored as.
+enum KVType: String, CaseIterable, ExpressibleByArgument {
+    case fp32, bf16, fp8, int8
+
+    var scalar: ScalarType {
+        switch self {
+        case .fp32: .float32
+        case .bf16: .bfloat16
+        case .fp8: .float8
+        case .int8: .int8
+        }
+    }
+}
+
+/// The cache, for verbs that continue a text.
+struct CacheOptions: ParsableArguments {
+    @Option(
+        name: .customLong("kv-dtype"),
+        help: "What keys and values are stored as: fp32, bf16, fp8 (e4m3, scaled) or int8. (default: the precision)")
+    var kvType: KVType?
+
+    func type(for precision: Precision) -> ScalarType {
+        kvType?.scalar ?? (precision == .fp32 ? .float32 : .bfloat16)
+    }
+}

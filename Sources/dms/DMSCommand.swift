@@ -1,0 +1,28 @@
+import ArgumentParser
+
+/// The command line: parsing and printing only.
+struct DMSCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dms",
+        abstract: "Llama models with a KV cache that evicts itself (Dynamic Memory Sparsification, arXiv 2506.05345).",
+        discussion: """
+            A model is a folder in Hugging Face format: config.json, tokenizer.json, *.safetensors, and for eviction \
+            dms_metadata.json. A model without that file runs as plain Llama.
+
+              dms inspect --model DIR            what a folder holds
+              dms generate "Hello" --model DIR   continue a text
+              dms eval --model DIR --corpus FILE perplexity, and what eviction costs and saves
+              dms bench --shape llama-3.2-1b     how fast this machine is; needs no model
+
+            Exit status: 0 when all went well, 64 for wrong options, 1 for everything else.
+            """,
+        version: Version.text,
+        subcommands: [
+            GenerateCommand.self, TokenizeCommand.self, EvalCommand.self, InspectCommand.self, BenchCommand.self,
+        ])
+}
+
+/// The version of this build.
+enum Version {
+    static let text = "0.1.0"
+}

@@ -1,0 +1,88 @@
+import DMSCheckpoint
+import DMSEngine
+import DMSEvaluation
+import DMSModel
+import DMSPolicy
+import DMSTensor
+import DMSTokenizer
+
+/// The models and the text of an evaluation, loaded and checked against each other.
+struct EvalSetup {
+    let loaded: LoadedModel
+    let base: LlamaModel?
+    let backend: String
+    /// The corpus as one stream; empty for tasks that make their own text.
+    let tokens: [Int32]
+    let corpusName: String?
+
+    init(_ command: EvalCommand) throws {
+        // The text first: it is quick to read, and a wrong path should not wait for a model.
+        let corpus = try command.corpus.map { path throws(EvaluationError) in try CorpusText(path: path) }
+        let kernels = try CPUKernels(threads: command.compute.threads)
+        backend = kernels.name
+        let loaded = try LoadedModel(
+            path: command.model, precision: command.compute.precision, kernels: kernels,
+            overrides: DMSOverrides(zeroing: command.zeroing))
+        let tokens = corpus.map { loaded.tokenizer.stream($0.text, hasStart: !command.noBos) } ?? []
+        corpusName = command.corpus
+        self.loaded = loaded
+        self.tokens = tokens
+        base = try command.base.map { path in
+            let directory = try ModelDirectory.open(path: path)
+            try Self.requireSameVocabulary(loaded, directory)
+            try Self.requireSameTokenizer(loaded, directory, text: corpus?.text ?? "", tokens: tokens, command)
+            let metadata = try DMSMetadata.read(directory: path, config: directory.configuration.raw)
+            return try LlamaModel(
+                configuration: directory.configuration,
+                weights: try LlamaWeights(directory, precision: command.compute.precision, kernels: kernels),
+                dms: metadata?.configuration, precision: command.compute.precision, kernels: kernels)
+        }
+    }
+
+    private static func requireSameVocabulary(_ loaded: LoadedModel, _ base: ModelDirectory) throws(EvaluationError) {
+        let own = loaded.directory.configuration.vocabularySize
+        let other = base.configuration.vocabularySize
+        guard own == other else {
+            throw EvaluationError(
+                "\(base.path) has a vocabulary of \(other) tokens and \(loaded.directory.path) one of \(own); required: "
+                    + "the same tokenizer, as predictions are compared token by token")
+        }
+    }
+
+    /// A base without a tokenizer of its own is taken to use the model's.
+    private static func requireSameTokenizer(
+        _ loaded: LoadedModel, _ base: ModelDirectory, text: String, tokens: [Int32], _ command: EvalCommand
+    ) throws {
+        guard !tokens.isEmpty, let other = try? MappedFile(path: base.tokenizerPath) else { return }
+        let own = try MappedFile(path: loaded.directory.tokenizerPath)
+        if own.withBytes({ a in other.withBytes { b in a.count == b.count && a.elementsEqual(b) } }) { return }
+        let tokenizer = try Tokenizer(file: base.tokenizerPath)
+        guard tokenizer.stream(text, hasStart: !command.noBos) == tokens else {
+            throw EvaluationError(
+                "\(base.path) and \(loaded.directory.path) tokenise the corpus differently; required: the same tokenizer, "
+                    + "as predictions are compared token by token")
+        }
+    }
+
+    /// Warns where figures would mislead.
+    func warn(contextLength: Int) {
+        guard let dms = loaded.dms else { return }
+        if contextLength < 8 * dms.configuration.rule.window {
+            Console.note(
+                "dms: warning: \(contextLength) tokens are less than 8 windows of \(dms.configuration.rule.window); tokens "
+                    + "inside the window cannot be evicted, so the live ratio stays far below the decision ratio")
+        }
+        if let trained = dms.contextLength, contextLength > trained {
+            Console.note(
+                "dms: warning: \(contextLength) tokens are more than the \(trained) the eviction gates were trained on "
+                    + "(context_len)")
+        }
+    }
+}
+
+extension Tokenizer {
+    /// A text as one stream: what the tokenizer puts at its start, but nothing at its end.
+    func stream(_ text: String, hasStart: Bool) -> [Int32] {
+        (hasStart ? prefixIDs : []) + encode(text, addSpecialTokens: false)
+    }
+}

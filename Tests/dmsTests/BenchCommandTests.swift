@@ -1,0 +1,72 @@
+import DMSJSON
+import Testing
+
+@Suite("dms bench")
+struct BenchCommandTests {
+    @Test("the JSON object has the keys that scripts depend on, and the runs that were asked for")
+    func json() throws {
+        let result = try Command.run(
+            "bench", "--shape", "tiny", "--context", "96", "--generate", "4", "--concurrency", "1,2", "--gate-evict",
+            "0.875", "--window", "16", "--dense", "--json")
+        #expect(result.status == 0)
+        #expect(result.error.isEmpty)
+        let object = try result.object()
+        let ceilings = try #require(object["ceilings"]?.objectValue)
+        for key in ["read_bandwidth_gb_s", "fp32_gflop_s", "bf16_gflop_s"] {
+            let all = try #require(ceilings[key]?.doubleValue)
+            let one = try #require(ceilings[key + "_one_thread"]?.doubleValue)
+            #expect(one > 0)
+            #expect(all >= one)
+        }
+        let runs = (object["runs"]?.arrayValue ?? []).compactMap(\.objectValue)
+        #expect(runs.map { $0["mode"]?.stringValue } == ["dense", "no_evict", "dms", "dense", "no_evict", "dms"])
+        #expect(runs.map { $0["concurrency"]?.integerValue } == [1, 1, 1, 2, 2, 2])
+        for run in runs {
+            for key in [
+                "prefill_tokens_per_second", "decode_tokens_per_second", "prefill_fraction_of_ceiling",
+                "decode_fraction_of_ceiling", "prefill_attention_seconds", "decode_attention_seconds_per_step",
+            ] {
+                #expect(run[key]?.doubleValue ?? 0 > 0, "\(key)")
+            }
+            #expect(run["context"] == .integer(96))
+            #expect(run["generate"] == .integer(4))
+            #expect(run["kv_dtype"] == .string("bf16"))
+            #expect(run["weights"] == .string("bf16"))
+            // 2 layers, 2 heads of 32 channels, keys and values of 2 bytes, 100 tokens of each sequence.
+            let sequences = try #require(run["concurrency"]?.integerValue)
+            #expect(run["kv_dense_bytes"] == .integer(100 * 2 * 2 * 32 * 2 * 2 * sequences))
+            let live = try #require(run["kv_live_bytes"]?.integerValue)
+            let dense = try #require(run["kv_dense_bytes"]?.integerValue)
+            if run["mode"] == .string("dms") {
+                // An eighth of what left the window of 17 tokens, and the window: 27 of 100, give or take luck.
+                #expect(Double(live) / Double(dense) > 0.2 && Double(live) / Double(dense) < 0.36)
+            } else {
+                #expect(live == dense)
+            }
+            #expect(run["kv_allocated_bytes"]?.integerValue ?? 0 >= live)
+        }
+    }
+
+    @Test("a model's own gate is used where it has one")
+    func ownGate() throws {
+        let gated = try TinyFolder(dms: TinyFolder.metadata(window: 8))
+        let plain = try TinyFolder()
+        for (model, modes) in [(gated, ["no_evict", "dms"]), (plain, ["no_evict"])] {
+            let object = try Command.run(
+                "bench", "--model", model.path, "--context", "32", "--generate", "2", "--precision", "fp32", "--json"
+            ).object()
+            let runs = (object["runs"]?.arrayValue ?? []).compactMap(\.objectValue)
+            #expect(runs.compactMap { $0["mode"]?.stringValue } == modes)
+            #expect(runs.allSatisfy { $0["kv_dtype"] == .string("fp32") })
+        }
+    }
+
+    @Test("text has both tables")
+    func text() throws {
+        let result = try Command.run("bench", "--shape", "tiny", "--context", "8", "--generate", "1")
+        #expect(result.status == 0)
+        #expect(result.output.contains("read bandwidth"))
+        #expect(result.output.contains("no_evict"))
+        #expect(result.output.contains("of ceiling"))
+    }
+}

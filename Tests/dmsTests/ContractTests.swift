@@ -1,0 +1,69 @@
+import DMSJSON
+import DMSTestSupport
+import Testing
+
+@Suite("Exit status and messages")
+struct ContractTests {
+    @Test("help and version are on standard output with status 0")
+    func help() throws {
+        for verb in [[], ["generate"], ["tokenize"], ["inspect"], ["bench"]] {
+            let result = try Command.run(verb + ["--help"], input: [])
+            #expect(result.status == 0)
+            #expect(result.output.contains("USAGE: dms"))
+            #expect(result.error.isEmpty)
+        }
+        let version = try Command.run("--version")
+        #expect(version.status == 0)
+        #expect(version.output.wholeMatch(of: /\d+\.\d+\.\d+\n/) != nil)
+    }
+
+    @Test(
+        "wrong options end with status 64 and one message on standard error",
+        arguments: [
+            ["bogus"], ["generate", "--bogus"], ["generate", "hi"], ["tokenize"], ["inspect"], ["bench"],
+            ["generate", "hi", "--model", "x", "--temperature", "-1"],
+            ["generate", "hi", "--model", "x", "--temperature", "nan"],
+            ["generate", "hi", "--model", "x", "--top-p", "1.5"], ["generate", "hi", "--model", "x", "--top-k", "-1"],
+            ["generate", "hi", "--model", "x", "--min-p", "2"], ["generate", "hi", "--model", "x", "--stop", ""],
+            ["generate", "hi", "--model", "x", "--repetition-penalty", "0"],
+            ["generate", "hi", "--model", "x", "--max-tokens", "0"],
+            ["generate", "hi", "--model", "x", "--prefill-chunk", "0"],
+            ["generate", "hi", "--model", "x", "--threads", "0"],
+            ["generate", "hi", "--model", "x", "--precision", "fp16"],
+            ["generate", "hi", "--model", "x", "--kv-dtype", "int4"], ["generate", "hi", "there", "--model", "x"],
+            ["tokenize", "--model", "x", "--json", "--json-lines"], ["bench", "--shape", "llama-9"],
+            ["bench", "--shape", "tiny", "--model", "x"], ["bench", "--shape", "tiny", "--weights", "int8"],
+            ["bench", "--shape", "tiny", "--weights", "int4"], ["bench", "--shape", "tiny", "--window", "3"],
+            ["bench", "--shape", "tiny", "--gate-evict", "1.5"], ["bench", "--shape", "tiny", "--concurrency", "1,,8"],
+            ["bench", "--shape", "tiny", "--context", "0"], ["bench", "--shape", "tiny", "--repeat", "0"],
+            ["bench", "--shape", "tiny", "--weights", "fp32", "--precision", "bf16"],
+            ["bench", "--model", "x", "--weights", "bf16"],
+        ])
+    func wrongOptions(arguments: [String]) throws {
+        let result = try Command.run(arguments, input: [])
+        #expect(result.status == 64)
+        #expect(result.output.isEmpty)
+        #expect(result.error.hasPrefix("dms: error: "))
+    }
+
+    @Test("what the command line cannot know ends with status 1 and names the place")
+    func failures() throws {
+        let model = try TinyFolder()
+        for verb in [["generate", "hi"], ["inspect"], ["tokenize"], ["bench"]] {
+            let result = try Command.run(verb + ["--model", "/nonexistent/folder"], input: [])
+            #expect(result.status == 1)
+            #expect(result.output.isEmpty)
+            #expect(result.error.hasPrefix("dms: error: /nonexistent/folder"))
+        }
+        let input = try Command.run(["generate", "--model", model.path], input: [0x61, 0xFF])
+        #expect(input.status == 1)
+        #expect(input.error == "dms: error: standard input: found bytes that are not UTF-8, required UTF-8 text\n")
+    }
+
+    @Test("without a model, generate says what it needs and where to begin")
+    func guidance() throws {
+        let result = try Command.run("generate", "hi")
+        #expect(result.error.contains("--model DIR"))
+        #expect(result.error.contains("dms bench --shape llama-3.2-1b"))
+    }
+}
