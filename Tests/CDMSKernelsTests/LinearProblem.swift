@@ -1,0 +1,187 @@
+import CDMSKernels
+import DMSTestSupport
+
+/// One linear layer with random contents: rows and outputs lie apart by a stride, and the gaps hold guards.
+struct LinearProblem: CustomStringConvertible {
+    var rows: Int
+    var inputs: Int
+    var outputs: Int
+    var precision = DMS_PRECISION_FP32
+    var type = DMS_F32
+    var hasBias = false
+    var accumulates = false
+    /// Elements between the 64-byte boundary and the first weight.
+    var weightOffset = 0
+
+    private(set) var x: [Float] = []
+    private(set) var bias: [Float] = []
+    private(set) var initial: [Float] = []
+    /// The weights' bits: 32 of them for FP32, else 16.
+    private(set) var weights: [UInt32] = []
+
+    var xStride: Int { inputs + 3 }
+    var yStride: Int { outputs + 5 }
+    static let guardValue: Float = -12345
+
+    var description: String {
+        "rows \(rows), inputs \(inputs), outputs \(outputs), precision \(precision.rawValue), type \(type.rawValue)"
+    }
+
+    mutating func fill(seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        x = (0..<rows * xStride).map { _ in generator.signed() }
+        bias = (0..<outputs).map { _ in generator.signed() }
+        initial = (0..<rows * yStride).map { index in
+            index % yStride < outputs ? generator.signed() : Self.guardValue
+        }
+        weights = (0..<outputs * inputs).map { _ in Self.weight(generator.signed(), type, &generator) }
+    }
+
+    private static func weight(_ value: Float, _ type: dms_dtype, _ generator: inout SeededGenerator) -> UInt32 {
+        switch type {
+        case DMS_BF16: return value.bitPattern >> 16
+        case DMS_F16:
+            // Exponents of 2^-6 to 2^-1, and now and then a subnormal.
+            let random = UInt32(truncatingIfNeeded: generator.next())
+            let exponent = random >> 16 % 16 == 0 ? 0 : 9 + random >> 20 % 6
+            return random & 0x83ff | exponent << 10
+        default: return value.bitPattern
+        }
+    }
+
+    mutating func setX(_ row: Int, _ input: Int, to value: Float) { x[row * xStride + input] = value }
+    mutating func setWeight(_ output: Int, _ input: Int, bits: UInt32) { weights[output * inputs + input] = bits }
+}
+
+/// A problem's arrays in memory, for any number of calls.
+final class PlacedLinear {
+    let problem: LinearProblem
+    let x: UnsafePointer<Float>
+    let weight: UnsafeRawPointer
+    let bias: UnsafePointer<Float>
+    private let memory = TestMemory()
+
+    init(_ problem: LinearProblem) {
+        self.problem = problem
+        x = UnsafePointer(memory.copy(problem.x))
+        bias = UnsafePointer(memory.copy(problem.bias))
+        let offset = problem.weightOffset
+        if problem.type == DMS_F32 {
+            weight = UnsafeRawPointer(memory.copy(Array(repeating: 0, count: offset) + problem.weights) + offset)
+        } else {
+            let halves = problem.weights.map { UInt16($0) }
+            weight = UnsafeRawPointer(memory.copy(Array(repeating: 0, count: offset) + halves) + offset)
+        }
+    }
+
+    /// y, guards included, after a call with the rows of `range` (all of them when nil).
+    func run(_ context: OpaquePointer, rows range: Range<Int>? = nil) -> [Float] {
+        let range = range ?? 0..<problem.rows, stride = problem.yStride
+        var y = Array(problem.initial[range.lowerBound * stride..<range.upperBound * stride])
+        y.withUnsafeMutableBufferPointer { y in
+            // An empty array has no address; a call without rows does not look at it.
+            guard let base = y.baseAddress else { return }
+            let output = problem.layer(weight: weight, bias: bias, y: base)
+            LinearProblem.call(
+                context, problem, x: x + range.lowerBound * problem.xStride, rows: range.count, [output])
+        }
+        return y
+    }
+}
+
+extension LinearProblem {
+    func run(_ context: OpaquePointer, rows range: Range<Int>? = nil) -> [Float] {
+        PlacedLinear(self).run(context, rows: range)
+    }
+
+    func layer(
+        weight: UnsafeRawPointer, bias: UnsafePointer<Float>, y: UnsafeMutablePointer<Float>
+    ) -> dms_linear_output {
+        dms_linear_output(
+            weight: weight, weight_type: type, bias: hasBias ? bias : nil, out_features: outputs, y: y,
+            y_stride: yStride, accumulate: accumulates ? 1 : 0)
+    }
+
+    static func call(
+        _ context: OpaquePointer, _ problem: LinearProblem, x: UnsafePointer<Float>, rows: Int,
+        _ outputs: [dms_linear_output]
+    ) {
+        let bytes = dms_linear_scratch_bytes(context, rows, problem.inputs, problem.precision)
+        let scratch = UnsafeMutableRawPointer.allocate(byteCount: max(64, bytes), alignment: 64)
+        defer { scratch.deallocate() }
+        outputs.withUnsafeBufferPointer { outputs in
+            var arguments = dms_linear_args(
+                x: x, x_stride: problem.xStride, rows: rows, in_features: problem.inputs,
+                precision: problem.precision, outputs: outputs.baseAddress, output_count: outputs.count,
+                scratch: scratch, scratch_bytes: bytes)
+            dms_linear(context, &arguments)
+        }
+    }
+}
+
+// MARK: The definition, in FP64
+
+extension LinearProblem {
+    /// What y should be, and how far off each element may be.
+    struct Expected {
+        var y: [Double] = []
+        var tolerance: [Double] = []
+    }
+
+    func expected() -> Expected {
+        let wideX = x.map { precision == DMS_PRECISION_BF16 ? Self.roundedToBF16($0) : Double($0) }
+        let wideWeights = weights.map { bits -> Double in
+            switch type {
+            case DMS_BF16: Double(Float(bitPattern: bits << 16))
+            case DMS_F16: ReferenceElement.half(UInt16(bits))
+            default: Double(Float(bitPattern: bits))
+            }
+        }
+        var expected = Expected()
+        for row in 0..<rows {
+            for column in 0..<yStride {
+                let start = initial[row * yStride + column]
+                guard column < outputs else {
+                    expected.y.append(Double(start))
+                    expected.tolerance.append(0)
+                    continue
+                }
+                let (sum, size) = Self.product(wideX, row * xStride, wideWeights, column * inputs, inputs)
+                let added = (accumulates ? Double(start) : 0) + (hasBias ? Double(bias[column]) : 0)
+                expected.y.append(sum + added)
+                // Rounding errors of K steps add up like a random walk whose steps are half a unit of partial sums
+                // about as large as the norm of the products.
+                let steps = Double(inputs + 3).squareRoot()
+                expected.tolerance.append(4 * 0x1p-24 * steps * (size + 2))
+            }
+        }
+        return expected
+    }
+
+    private static func product(
+        _ a: [Double], _ aStart: Int, _ b: [Double], _ bStart: Int, _ count: Int
+    ) -> (sum: Double, norm: Double) {
+        var sum = 0.0, squares = 0.0
+        a.withUnsafeBufferPointer { a in
+            b.withUnsafeBufferPointer { b in
+                var k = 0
+                while k < count {
+                    let term = a[aStart + k] * b[bStart + k]
+                    sum += term
+                    squares += term * term
+                    k += 1
+                }
+            }
+        }
+        return (sum, squares.squareRoot())
+    }
+
+    /// The nearer of the two BF16 neighbours, the even one of two equally near.
+    private static func roundedToBF16(_ value: Float) -> Double {
+        let low = value.bitPattern >> 16
+        let below = Float(bitPattern: low << 16), above = Float(bitPattern: (low + 1) << 16)
+        let toBelow = abs(Double(value) - Double(below)), toAbove = abs(Double(value) - Double(above))
+        if toBelow == toAbove { return Double(low % 2 == 0 ? below : above) }
+        return Double(toBelow < toAbove ? below : above)
+    }
+}

@@ -1,0 +1,249 @@
+import DMSJSON
+import DMSPolicy
+import DMSTestSupport
+import Foundation
+import Testing
+
+@testable import DMSCheckpoint
+
+@Suite("DMS metadata: files")
+struct DMSMetadataFilesTests {
+    private func sample(weights: WeightsDigest? = nil) throws -> DMSMetadata {
+        DMSMetadata(
+            configuration: try DMSConfiguration(
+                source: .borrowedQueryChannel, channel: BorrowedChannel(index: 3), decisionShift: 1, zeroing: .none,
+                windowSize: 12, windowInclusive: false, alphaScale: 0.1, alphaOffset: -2.5),
+            profile: .nvidia, targetRatio: 8, contextLength: 1024, compressionMode: "l2", baseModel: "tiny \"base\"",
+            weights: weights,
+            training: JSONObject(["seed": .integer(7), "rates": .array([.number(0.5), .number(1e-5)])]),
+            measured: JSONObject(["kld": .number(0.02)]))
+    }
+
+    private func sameStatements(_ left: DMSMetadata, _ right: DMSMetadata) -> Bool {
+        left.json == right.json && left.configuration == right.configuration
+    }
+
+    @Test("What is written is read back, alone and beside its config.json")
+    func roundTrip() throws {
+        let directory = try TemporaryFolder()
+        let written = try sample()
+        try written.write(toDirectory: directory.path)
+        let alone = try #require(try DMSMetadata.read(directory: directory.path, config: JSONObject()))
+        #expect(sameStatements(alone, written))
+        #expect(alone.origins[.channel] == .file(directory.path + "/dms_metadata.json", key: "channel"))
+        let beside = try #require(try DMSMetadata.read(directory: directory.path, config: written.configKeys()))
+        #expect(sameStatements(beside, written))
+        unlink(directory.path + "/dms_metadata.json")
+        let config = try #require(try DMSMetadata.read(directory: directory.path, config: written.configKeys()))
+        #expect(config.configuration == written.configuration)
+        #expect(config.targetRatio == 8)
+    }
+
+    @Test("The published keys come first, under their names and in their form")
+    func publishedKeys() throws {
+        let json = try sample().json
+        #expect(
+            json.keys.prefix(7) == [
+                "window_size", "alpha_scale", "alpha_offset", "target_cr", "context_len", "compression_mode",
+                "format_version",
+            ])
+        #expect(json["alpha_scale"] == .number(0.1))
+        #expect(json["target_cr"] == .integer(8))
+        #expect(try sample().configKeys()["dms_cr"] == .integer(8))
+        #expect(try sample().configKeys().keys.allSatisfy { $0.hasPrefix("dms_") })
+    }
+
+    @Test("Every 32-bit scale survives being written")
+    func scales() throws {
+        var bits: UInt32 = 0x0080_0000
+        while bits < 0x7F80_0000 {
+            let scale = Float(bitPattern: bits)
+            let metadata = DMSMetadata(
+                configuration: try DMSConfiguration(
+                    profile: .fastdms, windowSize: 1, alphaScale: scale, alphaOffset: -scale), profile: .fastdms)
+            let text = JSONValue.object(metadata.json).text()
+            let read = try #require(try resolveDMS(text))
+            #expect(read.configuration == metadata.configuration)
+            bits += 12_345_679
+        }
+    }
+
+    @Test("A metadata file that cannot be read is an error and not a plain model")
+    func unreadable() throws {
+        let directory = try TemporaryFolder()
+        let file = directory.path + "/dms_metadata.json"
+        #expect(try DMSMetadata.read(directory: directory.path, config: JSONObject()) == nil)
+        symlink("nowhere", file)
+        let dangling = #expect(throws: CheckpointError.self) {
+            try DMSMetadata.read(directory: directory.path, config: JSONObject())
+        }
+        #expect(dangling?.file == file)
+        unlink(file)
+        for text in ["", "{", "[]", "{\"window_size\": 1, \"window_size\": 2}", "null"] {
+            try directory.write(text, to: "dms_metadata.json")
+            let error = #expect(throws: CheckpointError.self) {
+                try DMSMetadata.read(directory: directory.path, config: JSONObject())
+            }
+            #expect(error?.file == file)
+        }
+    }
+
+    @Test("Weights are recognised by their content, and others refused with file and key")
+    func weights() throws {
+        let directory = try TemporaryFolder()
+        try directory.write("abc", to: "model.safetensors")
+        let digest = try WeightsDigest(directory: directory.path)
+        #expect(digest.sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+        #expect(digest.byteCount == 3)
+        try sample(weights: digest).write(toDirectory: directory.path)
+        let metadata = try #require(try DMSMetadata.read(directory: directory.path, config: JSONObject()))
+        #expect(try metadata.verifyWeights(in: directory.path) == .verified)
+        #expect(try metadata.verifyWeightsAtLoad(in: directory.path) == .verified)
+        #expect(try sample().verifyWeights(in: directory.path) == .notStated)
+
+        try directory.write("abd", to: "model.safetensors")
+        let content = try #require(throws: CheckpointError.self) {
+            try metadata.verifyWeightsAtLoad(in: directory.path)
+        }
+        #expect(content.file == directory.path + "/dms_metadata.json")
+        #expect(content.subject == .key("weights_sha256"))
+        // Beyond the limit only the length is compared.
+        #expect(try metadata.verifyWeights(in: directory.path, upTo: 2) == .deferred)
+        try directory.write("abcd", to: "model.safetensors")
+        let length = try #require(throws: CheckpointError.self) {
+            try metadata.verifyWeights(in: directory.path, upTo: 2)
+        }
+        #expect(length.subject == .key("weights_bytes"))
+        unlink(directory.path + "/model.safetensors")
+        #expect(throws: CheckpointError.self) { try metadata.verifyWeightsAtLoad(in: directory.path) }
+    }
+
+    @Test("Shards are hashed in the order of their names")
+    func shards() throws {
+        let directory = try TemporaryFolder()
+        try directory.write("second", to: "model-2.safetensors")
+        try directory.write("first", to: "model-1.safetensors")
+        try directory.write("third", to: "unrelated.safetensors")
+        try directory.write(
+            #"{"weight_map": {"a": "model-2.safetensors", "b": "model-1.safetensors", "c": "model-2.safetensors"}}"#,
+            to: "model.safetensors.index.json")
+        let digest = try WeightsDigest(directory: directory.path)
+        #expect(digest.byteCount == 11)
+        #expect(digest.sha256 == SHA256.hexDigest(of: SHA256.hexDigest(of: "first") + SHA256.hexDigest(of: "second")))
+        // sha256sum model-*.safetensors | cut -c1-64 | tr -d '\n' | sha256sum
+        #expect(digest.sha256 == "957e03e392a5b9f4efceb24cdfa3dadba11bca984f69efe831f98c0895e809a7")
+    }
+}
+
+@Suite("DMS metadata: model directories")
+struct DMSMetadataModelTests {
+    private func model(_ folder: TemporaryFolder, _ metadata: String) throws -> ModelDirectory {
+        try TinyCheckpoint().write(to: folder.path)
+        try folder.write(metadata, to: "dms_metadata.json")
+        return try ModelDirectory.open(path: folder.path)
+    }
+
+    @Test("A checkpoint with its own digest is accepted, another one's is refused")
+    func digest() throws {
+        let folder = try TemporaryFolder()
+        let plain = try model(folder, #"{"window_size": 8, "alpha_scale": 100, "alpha_offset": 5}"#)
+        let configuration = try #require(try plain.dmsMetadata()).configuration
+        let weights = try WeightsDigest(directory: folder.path)
+        try DMSMetadata(configuration: configuration, profile: .fastdms, weights: weights)
+            .write(toDirectory: folder.path)
+        #expect(try plain.dmsMetadata()?.weightsSHA256 == weights.sha256)
+        var other = TinyCheckpoint()
+        other.seed = 2
+        try other.write(to: folder.path)
+        let error = try #require(throws: CheckpointError.self) {
+            try ModelDirectory.open(path: folder.path).dmsMetadata()
+        }
+        #expect(error.file == folder.file("dms_metadata.json"))
+        #expect(error.subject == .key("weights_sha256"))
+    }
+
+    @Test(
+        "What this model cannot run is refused by key",
+        arguments: [(#""channel": 8"#, "channel"), (#""decision_source": "adapter""#, "decision_source")])
+    func unrunnable(field: String, key: String) throws {
+        let folder = try TemporaryFolder()
+        let model = try model(folder, "{\"window_size\": 8, \"alpha_scale\": 100, \"alpha_offset\": 5, \(field)}")
+        let error = try #require(throws: CheckpointError.self) { try model.dmsMetadata() }
+        #expect(error.file == folder.file("dms_metadata.json"))
+        #expect(error.subject == .key(key))
+        #expect(try DMSMetadata.read(directory: folder.path, config: model.configuration.raw) != nil)
+    }
+}
+
+@Suite("SHA-256")
+struct DMSMetadataSHA256Tests {
+    @Test(
+        "Known digests",
+        arguments: [
+            ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+            ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+            (
+                "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+                "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
+            ),
+            (
+                "abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrstnopqrstu",
+                "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1"
+            ),
+        ])
+    func known(text: String, digest: String) {
+        #expect(SHA256.hexDigest(of: text) == digest)
+    }
+
+    @Test("A million letters, added in uneven pieces")
+    func million() {
+        let letters = [UInt8](repeating: UInt8(ascii: "a"), count: 1000)
+        var hash = SHA256()
+        var count = 0
+        var piece = 1
+        while count < 1_000_000 {
+            let taken = min(piece % 1000, 1_000_000 - count)
+            letters[..<taken].withUnsafeBytes { hash.update($0) }
+            count += taken
+            piece += 61
+        }
+        #expect(
+            SHA256.hex(hash.finalize()) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0")
+    }
+
+    @Test("Every length around a block's end, in one piece and byte by byte")
+    func lengths() {
+        // The digest of all digests, from Python's hashlib over bytes(i * 7 + 1 & 255 for i in range(n)).
+        var all = SHA256()
+        for length in 0...200 {
+            let message = (0..<length).map { UInt8(truncatingIfNeeded: $0 * 7 + 1) }
+            var whole = SHA256()
+            message.withUnsafeBytes { whole.update($0) }
+            let digest = whole.finalize()
+            var single = SHA256()
+            for byte in message { [byte].withUnsafeBytes { single.update($0) } }
+            #expect(single.finalize() == digest)
+            digest.withUnsafeBytes { all.update($0) }
+        }
+        #expect(SHA256.hex(all.finalize()) == "a762260eaf7d0bf0f3e5c702dd2bc7de18bb629df9cad5b668d384084812f4f8")
+    }
+}
+
+@Suite("DMS metadata: golden checkpoint")
+struct DMSMetadataGoldenTests {
+    @Test("Both files of the published form are read and agree", .enabled(if: SharedFiles.areAvailable))
+    func golden() throws {
+        let model = try ModelDirectory.open(path: SharedFiles.path("models/wiki-llama-8m-dms-synthetic"))
+        let metadata = try #require(try model.dmsMetadata())
+        #expect(
+            metadata.configuration
+                == (try DMSConfiguration(profile: .fastdms, windowSize: 64, alphaScale: 100, alphaOffset: 5)))
+        #expect(metadata.targetRatio == 8)
+        #expect(metadata.contextLength == 1024)
+        #expect(metadata.compressionMode == nil)
+        #expect(metadata.origins[.profile] == .convention)
+        #expect(try metadata.verifyWeightsAtLoad(in: model.path) == .notStated)
+        let base = try ModelDirectory.open(path: SharedFiles.path("models/wiki-llama-8m"))
+        #expect(try base.dmsMetadata() == nil)
+    }
+}
