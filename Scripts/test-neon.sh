@@ -1,0 +1,35 @@
+#!/bin/bash
+# Cross-compiles the kernels for AArch64 and compares the NEON versions with the portable ones under emulation.
+# Needs aarch64-linux-gnu-gcc (with a static C library) and qemu-aarch64; without them it says so and succeeds.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+compiler=aarch64-linux-gnu-gcc
+emulator=$(command -v qemu-aarch64 || command -v qemu-aarch64-static || true)
+if ! command -v "$compiler" >/dev/null; then
+    echo "skipped: $compiler is not installed"
+    exit 0
+fi
+if [ -z "$emulator" ]; then
+    echo "skipped: qemu-aarch64 is not installed"
+    exit 0
+fi
+
+build=$(mktemp -d)
+trap 'rm -rf "$build"' EXIT
+
+objects=()
+for source in Sources/CDMSKernels/*.c Tests/NEON/neon_test.c; do
+    object=$build/$(basename "$source").o
+    objects+=("$object")
+    "$compiler" -std=c11 -O2 -ffp-contract=off -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
+        -ISources/CDMSKernels/include -c "$source" -o "$object" &
+done
+failed=0
+for job in $(jobs -p); do wait "$job" || failed=1; done
+if [ "$failed" -ne 0 ]; then
+    echo "error: the kernels do not compile for AArch64" >&2
+    exit 1
+fi
+"$compiler" -static "${objects[@]}" -lm -lpthread -o "$build/neon_test"
+"$emulator" "$build/neon_test"
