@@ -60,7 +60,7 @@ public final class CPUKernels: InferenceKernels, @unchecked Sendable {
 
     public var name: String { "cpu \(instructionSet), \(threads) thread\(threads == 1 ? "" : "s")" }
 
-    /// Processors that this process may run on.
+    /// Processors that are online; limits set on this process are not looked at.
     public static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
     /// Scratch memory of at least `byteCount` bytes, kept from call to call.
