@@ -110,7 +110,7 @@ private struct WeightBinder {
 
 extension ScalarType {
     /// The element type of a weight in a file.
-    init(_ type: TensorDataType) {
+    public init(_ type: TensorDataType) {
         switch type {
         case .bfloat16: self = .bfloat16
         case .float16: self = .float16

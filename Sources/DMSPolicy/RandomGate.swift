@@ -21,19 +21,7 @@ public struct RandomGate: Sendable, Hashable {
     ///
     /// - Precondition: No argument is negative.
     public func evicts(layer: Int, head: Int, position: Int) -> Bool {
-        var state = Self.mix(seed)
-        state = Self.mix(state ^ UInt64(layer))
-        state = Self.mix(state ^ UInt64(head))
-        state = Self.mix(state ^ UInt64(position))
-        // The top 53 bits as a fraction in [0, 1): rate 0 never evicts and rate 1 always does.
-        return Double(state >> 11) * 0x1p-53 < rate
-    }
-
-    /// One step of SplitMix64 (Steele, Lea, Flood 2014): the golden-ratio increment and its finaliser.
-    private static func mix(_ value: UInt64) -> UInt64 {
-        var mixed = value &+ 0x9E37_79B9_7F4A_7C15
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
+        // Rate 0 never evicts and rate 1 always does.
+        HashedDraw(seed: seed).at(layer).at(head).at(position).uniform < rate
     }
 }

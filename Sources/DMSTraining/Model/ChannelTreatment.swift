@@ -1,0 +1,31 @@
+public import DMSPolicy
+
+/// What training does with the borrowed query channels.
+public enum ChannelTreatment: Sendable {
+    /// Nothing: a plain Llama, as in pretraining.
+    case untouched
+    /// The channel's activation is multiplied by a factor that falls from 1 to 0 over the zeroing phase.
+    case fading(Float)
+    /// The channel is a gate.
+    case gated(GateTreatment)
+}
+
+/// A gate in training.
+public struct GateTreatment: Sendable {
+    public let soft: SoftGate
+    public let rule: RetentionRule
+    public let assembly: DecisionAssembly
+    public let zeroing: ChannelZeroing
+    /// `nil`: no noise, as when a gate is looked at and not trained.
+    public let noise: LogisticNoise?
+
+    public init(
+        soft: SoftGate, rule: RetentionRule, assembly: DecisionAssembly, zeroing: ChannelZeroing, noise: LogisticNoise?
+    ) {
+        self.soft = soft
+        self.rule = rule
+        self.assembly = assembly
+        self.zeroing = zeroing
+        self.noise = noise
+    }
+}

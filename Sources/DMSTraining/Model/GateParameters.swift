@@ -1,0 +1,68 @@
+import DMSCheckpoint
+public import DMSPolicy
+public import DMSTensor
+
+/// The gates: one row of weights per (layer, KV head), apart from the query projection while they are trained.
+///
+/// In a checkpoint they are the borrowed rows of `q_proj`; see ``merge(into:)``.
+public final class GateParameters: Sendable {
+    public let arena: ParameterArena
+    /// In a row of queries, the column that each KV head borrows: `h · g · d + c`.
+    public let columns: [Int]
+
+    /// Zeros: every gate says `-alpha_offset`, which keeps.
+    ///
+    /// - Throws: `PolicyError` where a head has no such channel, `MemoryError` when the system has no memory to give.
+    public init(_ parameters: LlamaParameters, channel: BorrowedChannel) throws {
+        let configuration = parameters.configuration
+        let dimension = configuration.headDimension
+        let index = try channel.resolved(headDimension: dimension)
+        columns = (0..<configuration.keyValueHeadCount).map { $0 * configuration.groupSize * dimension + index }
+        arena = try ParameterArena(
+            ParameterLayout(
+                (0..<configuration.layerCount).map {
+                    ("gate.\($0)", [configuration.keyValueHeadCount, configuration.hiddenSize])
+                }))
+    }
+
+    /// Gates of the same shape, zeros: gradients.
+    public init(like other: GateParameters) throws(MemoryError) {
+        columns = other.columns
+        arena = try ParameterArena(other.arena.layout)
+    }
+
+    /// `[keyValueHeads, hidden]`.
+    public func layer(_ index: Int) -> MatrixView { arena.matrix(index) }
+
+    /// Sets the borrowed rows of the query projections to exactly 0.
+    public func zeroBorrowedRows(of parameters: LlamaParameters) {
+        forEachRow(of: parameters) { row, _ in row.update(repeating: 0) }
+    }
+
+    /// Whether every borrowed row is exactly 0.
+    public func borrowedRowsAreZero(in parameters: LlamaParameters) -> Bool {
+        var allZero = true
+        forEachRow(of: parameters) { row, _ in allZero = allZero && row.allSatisfy { $0 == 0 } }
+        return allZero
+    }
+
+    /// Writes the gates where a checkpoint has them: into the borrowed rows.
+    public func merge(into parameters: LlamaParameters) {
+        forEachRow(of: parameters) { row, gate in _ = row.update(fromContentsOf: gate) }
+    }
+
+    /// Takes the gates out of the borrowed rows, which stay as they are.
+    public func read(from parameters: LlamaParameters) {
+        forEachRow(of: parameters) { row, gate in _ = gate.update(fromContentsOf: row) }
+    }
+
+    private func forEachRow(
+        of parameters: LlamaParameters,
+        _ body: (UnsafeMutableBufferPointer<Float>, UnsafeMutableBufferPointer<Float>) -> Void
+    ) {
+        for index in 0..<parameters.configuration.layerCount {
+            let query = parameters.layer(index).query
+            for (head, column) in columns.enumerated() { body(query.row(column), layer(index).row(head)) }
+        }
+    }
+}

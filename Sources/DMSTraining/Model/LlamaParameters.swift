@@ -1,0 +1,118 @@
+public import DMSCheckpoint
+public import DMSModel
+public import DMSTensor
+
+/// The FP32 tensors of a Llama: master weights, or gradients of the same shape.
+public final class LlamaParameters: Sendable {
+    /// The tensors of one layer.
+    public struct Layer {
+        public let attentionNorm, query, key, value, output, feedForwardNorm, gate, up, down: MatrixView
+    }
+
+    public let configuration: LlamaConfiguration
+    public let arena: ParameterArena
+    private static let tensorsPerLayer = 9
+
+    /// Zeros.
+    ///
+    /// - Throws: ``TrainingError`` for a model with biases, `MemoryError` when the system has no such memory to give.
+    public init(_ configuration: LlamaConfiguration) throws {
+        guard !configuration.hasAttentionBias, !configuration.hasFeedForwardBias else {
+            throw TrainingError(
+                "config.json: found attention_bias or mlp_bias true, required false: training knows no biases yet")
+        }
+        self.configuration = configuration
+        arena = try ParameterArena(
+            ParameterLayout(configuration.expectedTensors.map { ($0.name, $0.shape) }))
+    }
+
+    public var embedding: MatrixView { arena.matrix(0) }
+
+    public func layer(_ index: Int) -> Layer {
+        let first = 1 + index * Self.tensorsPerLayer
+        return Layer(
+            attentionNorm: arena.matrix(first), query: arena.matrix(first + 1), key: arena.matrix(first + 2),
+            value: arena.matrix(first + 3), output: arena.matrix(first + 4), feedForwardNorm: arena.matrix(first + 5),
+            gate: arena.matrix(first + 6), up: arena.matrix(first + 7), down: arena.matrix(first + 8))
+    }
+
+    public var finalNorm: MatrixView { arena.matrix(1 + configuration.layerCount * Self.tensorsPerLayer) }
+
+    /// The embedding itself where they are tied.
+    public var head: MatrixView {
+        configuration.tiesEmbeddings
+            ? embedding : arena.matrix(2 + configuration.layerCount * Self.tensorsPerLayer)
+    }
+
+    /// Reads a checkpoint's weights, widened to FP32.
+    ///
+    /// - Throws: `CheckpointError` for missing, unexpected or mis-shaped tensors, and what ``init(_:)`` throws.
+    public convenience init(_ directory: ModelDirectory, kernels: any InferenceKernels) throws {
+        try directory.validateWeights()
+        try self.init(directory.configuration)
+        for (index, entry) in arena.layout.entries.enumerated() {
+            guard let tensor = directory.weights[entry.name], let base = tensor.bytes.baseAddress else {
+                throw CheckpointError(
+                    file: directory.path, .tensor(entry.name), found: "no such tensor", required: "the tensor")
+            }
+            // A file may leave a tensor at an odd address.
+            let aligned = try HostBuffer(byteCount: tensor.bytes.count)
+            aligned.pointer.copyMemory(from: base, byteCount: tensor.bytes.count)
+            kernels.convert(
+                aligned.pointer, ScalarType(tensor.dtype), to: arena.matrix(index).pointer, .float32, count: entry.count)
+        }
+    }
+
+    /// Random weights to train from: normal with the standard deviation `initializer_range` (0.02 where the config has
+    /// none), what writes to the residual stream scaled down by `sqrt(2 · layers)` (GPT-2), norms 1.
+    ///
+    /// The same seed gives the same weights on every machine with the same mathematics library.
+    public convenience init(random configuration: LlamaConfiguration, seed: UInt64) throws {
+        try self.init(configuration)
+        let range = configuration.raw["initializer_range"]?.doubleValue ?? 0.02
+        guard range > 0, range < 1 else {
+            throw TrainingError("config.json: initializer_range: found \(range), required a number between 0 and 1")
+        }
+        for (index, entry) in arena.layout.entries.enumerated() {
+            let matrix = arena.matrix(index)
+            if entry.shape.count == 1 {
+                matrix.pointer.update(repeating: 1, count: entry.count)
+                continue
+            }
+            let writesResidual = entry.name.hasSuffix("o_proj.weight") || entry.name.hasSuffix("down_proj.weight")
+            let deviation = range / (writesResidual ? Double(2 * configuration.layerCount).squareRoot() : 1)
+            var normal = NormalDraws(seed: seed, stream: index)
+            for element in 0..<entry.count { matrix.pointer[element] = Float(deviation * normal.next()) }
+        }
+    }
+
+    /// The weights as the inference graph binds them, in this memory.
+    ///
+    /// They follow what happens to it: nothing may run while a step writes.
+    public func inferenceWeights() throws(MemoryError) -> LlamaWeights {
+        func linear(_ matrix: MatrixView) -> LinearWeight {
+            LinearWeight(
+                outputs: matrix.rows, inputs: matrix.columns, type: .float32,
+                pointer: UnsafeRawPointer(matrix.pointer), owner: arena)
+        }
+        func norm(_ matrix: MatrixView) throws(MemoryError) -> NormWeight {
+            let buffer = try HostBuffer(byteCount: matrix.columns * 4)
+            buffer.pointer.copyMemory(from: matrix.pointer, byteCount: matrix.columns * 4)
+            return NormWeight(buffer, count: matrix.columns)
+        }
+        var layers: [LlamaLayerWeights] = []
+        for index in 0..<configuration.layerCount {
+            let layer = layer(index)
+            layers.append(
+                LlamaLayerWeights(
+                    attentionNorm: try norm(layer.attentionNorm), query: linear(layer.query), key: linear(layer.key),
+                    value: linear(layer.value), output: linear(layer.output),
+                    feedForwardNorm: try norm(layer.feedForwardNorm), gate: linear(layer.gate), up: linear(layer.up),
+                    down: linear(layer.down)))
+        }
+        let embedding = linear(embedding)
+        return LlamaWeights(
+            embedding: embedding, layers: layers, finalNorm: try norm(finalNorm),
+            head: configuration.tiesEmbeddings ? embedding : linear(head))
+    }
+}

@@ -1,0 +1,30 @@
+/// The processes that train one model together, each on its own share of every batch.
+///
+/// An engine such as MPI implements it; ``SingleProcess`` is the default. Sums must be the same on every replica, bit for
+/// bit, because each then takes the same step.
+public protocol Replicas: AnyObject {
+    /// This process, from 0; only 0 writes files.
+    var rank: Int { get }
+    var count: Int { get }
+
+    /// Replaces the values by their sums over all replicas.
+    func sum(_ values: UnsafeMutablePointer<Float>, count: Int) throws
+
+    /// The sums over all replicas.
+    func sum(_ values: [Double]) throws -> [Double]
+
+    /// Waits for all replicas.
+    func barrier() throws
+}
+
+/// One process alone.
+public final class SingleProcess: Replicas {
+    public let rank = 0
+    public let count = 1
+
+    public init() {}
+
+    public func sum(_ values: UnsafeMutablePointer<Float>, count: Int) {}
+    public func sum(_ values: [Double]) -> [Double] { values }
+    public func barrier() {}
+}
