@@ -32,6 +32,7 @@ let package = Package(
             name: "DMSEngine",
             targets: ["DMSTensor", "DMSCheckpoint", "DMSTokenizer", "DMSModel", "DMSCache", "DMSEngine"]),
         .library(name: "DMSEvaluation", targets: ["DMSEvaluation"]),
+        .library(name: "DMSTraining", targets: ["DMSTraining"]),
         .executable(name: "dms", targets: ["dms"]),
     ],
     traits: [
@@ -57,11 +58,14 @@ let package = Package(
         library(
             "DMSEvaluation",
             ["DMSCache", "DMSCheckpoint", "DMSEngine", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
+        library(
+            "DMSTraining",
+            ["DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
         .executableTarget(
             name: "dms",
             dependencies: [
                 "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSEvaluation", "DMSJSON", "DMSModel", "DMSPolicy",
-                "DMSTensor", "DMSTokenizer",
+                "DMSTensor", "DMSTokenizer", "DMSTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -85,6 +89,9 @@ let package = Package(
                 "DMSEvaluation", "DMSCache", "DMSCheckpoint", "DMSModel", "DMSTensor", "DMSPolicy", "DMSTokenizer",
                 "DMSJSON",
             ]),
+        tests(
+            "DMSTrainingTests",
+            ["DMSTraining", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
         // The binary itself is a dependency: the tests run it.
         tests("dmsTests", ["dms", "DMSJSON"]),
     ],

@@ -23,6 +23,9 @@ enum Console {
         if isErrorTerminal { note(text) }
     }
 
+    /// Writes over the current line of a terminal's standard error; an empty text takes the line away.
+    static func replaceLine(_ text: String) { _ = put("\r\u{1B}[K" + text, STDERR_FILENO) }
+
     private static func put(_ text: String, _ file: Int32) -> Bool {
         var text = text
         return text.withUTF8 { bytes in

@@ -12,6 +12,7 @@ struct DMSCommand: ParsableCommand {
               dms inspect --model DIR            what a folder holds
               dms generate "Hello" --model DIR   continue a text
               dms eval --model DIR --corpus FILE perplexity, and what eviction costs and saves
+              dms retrofit --model DIR …         teach a base model to evict
               dms bench --shape llama-3.2-1b     how fast this machine is; needs no model
 
             Exit status: 0 when all went well, 64 for wrong options, 1 for everything else.
@@ -19,6 +20,7 @@ struct DMSCommand: ParsableCommand {
         version: Version.text,
         subcommands: [
             GenerateCommand.self, TokenizeCommand.self, EvalCommand.self, InspectCommand.self, BenchCommand.self,
+            RetrofitCommand.self, PretrainCommand.self,
         ])
 }
 

@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
-
 /// One line on a terminal's standard error that is written over: what is done, how fast, and how long it will take.
 final class EvalProgress {
     private let unit: String
@@ -29,22 +23,14 @@ final class EvalProgress {
         let seconds = (now - start) / .seconds(1)
         let left = seconds / Double(done) * Double(total - done)
         let rate = Units.fixed(Double(done) / max(seconds, 1e-9), 2)
-        put("\r\u{1B}[Kdms: \(label) \(done) of \(total) \(unit), \(rate)/s, \(Self.duration(left)) left")
+        Console.replaceLine("dms: \(label) \(done) of \(total) \(unit), \(rate)/s, \(Self.duration(left)) left")
         isShown = true
     }
 
     /// Takes the line away.
     func finish() {
-        if isShown { put("\r\u{1B}[K") }
+        if isShown { Console.replaceLine("") }
         isShown = false
-    }
-
-    private func put(_ text: String) {
-        var text = text
-        text.withUTF8 { bytes in
-            // A terminal that is gone is no reason to stop.
-            _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count)
-        }
     }
 
     /// A time that people read, such as `3 min 5 s`.

@@ -26,6 +26,12 @@ public final class LlamaParameters: Sendable {
             ParameterLayout(configuration.expectedTensors.map { ($0.name, $0.shape) }))
     }
 
+    /// The same names over other values of the same layout, such as an optimizer's moments.
+    init(_ configuration: LlamaConfiguration, arena: ParameterArena) {
+        self.configuration = configuration
+        self.arena = arena
+    }
+
     public var embedding: MatrixView { arena.matrix(0) }
 
     public func layer(_ index: Int) -> Layer {

@@ -1,0 +1,59 @@
+public import DMSCheckpoint
+public import DMSJSON
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// The log of a run: one JSON object a line, one line a step.
+public struct StepLog {
+    public let path: String
+    public private(set) var records: [StepRecord] = []
+
+    /// Begins a log, or takes up an old one as it was after `step` steps.
+    ///
+    /// - Throws: `CheckpointError` for a file that cannot be read or written, ``TrainingError`` for a line that is no
+    ///   step's or steps that are missing.
+    public init(path: String, after step: Int) throws {
+        self.path = path
+        if step > 0 {
+            // A process that was killed may have left half a line, and steps that were not saved are done again.
+            let text = String(decoding: try MappedFile.contents(ofPath: path, limit: 1 << 30), as: UTF8.self)
+            for line in text.split(separator: "\n").prefix(step) {
+                guard let object = try JSONReader.parse(Array(line.utf8)).objectValue else {
+                    throw TrainingError(path, found: "a line that is no object", required: "one object a line")
+                }
+                records.append(try StepRecord(object, file: path))
+            }
+            guard records.count == step else {
+                throw TrainingError(
+                    path, found: "\(records.count) steps", required: "the \(step) steps that the saved state has done")
+            }
+        }
+        let text = records.map { JSONValue.object($0.json).text() + "\n" }.joined()
+        try AtomicFile.write(Array(text.utf8), to: path)
+    }
+
+    /// Adds a line.
+    ///
+    /// - Throws: `CheckpointError` when it cannot be written.
+    public mutating func append(_ record: StepRecord) throws {
+        records.append(record)
+        let line = Array((JSONValue.object(record.json).text() + "\n").utf8)
+        let descriptor = open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure() }
+        defer { close(descriptor) }
+        guard write(descriptor, line, line.count) == line.count else { throw failure() }
+    }
+
+    private func failure() -> CheckpointError {
+        CheckpointError(file: path, found: String(cString: strerror(errno)), required: "room for the step log")
+    }
+
+    /// Training time up to now, interruptions left out.
+    public var seconds: Double { records.reduce(0) { $0 + $1.seconds } }
+}

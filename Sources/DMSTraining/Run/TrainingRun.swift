@@ -1,0 +1,148 @@
+public import DMSCheckpoint
+public import DMSJSON
+import DMSPolicy
+public import DMSTensor
+
+/// A whole run: steps, saved states, checkpoints on the way, and the finished model.
+///
+/// Whenever the process ends, by a signal or a full disk, what was saved last is whole; a run that goes on from there
+/// ends with the same bits as one that was left alone.
+public struct TrainingRun {
+    /// How a run ended.
+    public enum Outcome: Sendable, Hashable {
+        case finished
+        /// It was asked to stop, and its state is saved.
+        case interrupted(step: Int)
+    }
+
+    public let trainer: Trainer
+    public let folder: RunFolder
+    /// The folder that tokenizer files come from, and what the metadata call the base model.
+    public let source: String
+    /// The element type of the weights that are written.
+    public let type: TensorDataType
+    /// Steps between two saved states.
+    public let saveEvery: Int
+    private let identity: TrainingState.Identity
+    private let replicas: any Replicas
+    private let kernels: any TrainingKernels
+
+    /// - Parameters:
+    ///   - corpusDigest: What identifies the corpus' tokens.
+    ///   - modelDigest: What identifies the weights that training begins from.
+    public init(
+        _ trainer: Trainer, folder: RunFolder, source: String, type: TensorDataType, saveEvery: Int,
+        corpusDigest: String, modelDigest: String, kernels: any TrainingKernels,
+        replicas: any Replicas = SingleProcess()
+    ) {
+        self.trainer = trainer
+        self.folder = folder
+        self.source = source
+        self.type = type
+        self.saveEvery = saveEvery
+        self.kernels = kernels
+        self.replicas = replicas
+        identity = TrainingState.Identity(
+            recipe: trainer.recipe.json, corpus: corpusDigest, model: modelDigest,
+            microSteps: trainer.recipe.gradientAccumulation * replicas.count)
+    }
+
+    /// Runs to the end, or until `shouldStop` says so between two steps.
+    ///
+    /// - Parameters:
+    ///   - resuming: Whether to go on from the saved state.
+    ///   - onStep: Called after each step.
+    /// - Throws: ``TrainingError`` for a loss that is not finite or a state of another run, `CheckpointError` for files.
+    public func run(
+        resuming: Bool, shouldStop: () -> Bool = { false }, onStep: (StepRecord) -> Void = { _ in }
+    ) throws -> Outcome {
+        if resuming { try TrainingState.load(folder.state, into: trainer, identity: identity) }
+        let writes = replicas.rank == 0
+        var log = writes ? try StepLog(path: folder.steps, after: trainer.completedSteps) : nil
+        let schedule = trainer.recipe.schedule
+        while trainer.completedSteps < schedule.totalSteps {
+            // All processes must take the same way, so they ask each other.
+            if try replicas.sum([shouldStop() ? 1 : 0])[0] > 0 {
+                if writes, !resuming || trainer.completedSteps > 0 { try save() }
+                return .interrupted(step: trainer.completedSteps)
+            }
+            let record = try trainer.step()
+            try log?.append(record)
+            onStep(record)
+            guard writes else { continue }
+            if let ratio = schedule.wholeRatio(reachedAfter: trainer.completedSteps) {
+                try writePackage(to: folder.checkpoint(ratio: ratio), ratio: Double(ratio), log: log)
+            }
+            if trainer.completedSteps % saveEvery == 0 || trainer.completedSteps == schedule.totalSteps { try save() }
+        }
+        if writes {
+            try writeLogs(log)
+            try writePackage(to: folder.path, ratio: schedule.targetRatio, log: log)
+            Directory.remove(folder.state)
+        }
+        try replicas.barrier()
+        return .finished
+    }
+
+    private func save() throws { try TrainingState.save(trainer, identity: identity, to: folder.state) }
+
+    private func writePackage(to path: String, ratio: Double, log: StepLog?) throws {
+        let package = CheckpointPackage(
+            weights: try trainer.mergedWeights(), type: type, companionDirectory: source)
+        let recipe = trainer.recipe
+        guard let dms = recipe.dms else {
+            return try package.write(to: path, kernels: kernels, metadata: nil)
+        }
+        let measured = measured(log)
+        var training = recipe.json
+        training["completed_steps"] = .integer(Int64(trainer.completedSteps))
+        training["processes"] = .integer(Int64(replicas.count))
+        try package.write(to: path, kernels: kernels) { digest in
+            DMSMetadata(
+                configuration: dms, profile: .fastdms, targetRatio: ratio, contextLength: recipe.contextLength,
+                baseModel: lastComponent(source), weights: digest, training: training, measured: measured)
+        }
+    }
+
+    /// The means of the last steps, on training text.
+    private func measured(_ log: StepLog?) -> JSONObject? {
+        guard let last = log?.records.suffix(20), !last.isEmpty else { return nil }
+        let count = Double(last.count)
+        return JSONObject([
+            "over_last_steps": .integer(Int64(last.count)),
+            "training_kl_per_token": .number(last.reduce(0) { $0 + $1.tokenLoss } / count),
+            "training_soft_eviction_rate": .number(last.reduce(0) { $0 + $1.softRate } / count),
+            "training_hard_eviction_rate": .number(last.reduce(0) { $0 + $1.hardRate } / count),
+        ])
+    }
+
+    private func writeLogs(_ log: StepLog?) throws {
+        guard let log else { return }
+        try AtomicFile.write(Array(TrainingCurves(log.records).svg.utf8), to: folder.curves)
+        let recipe = trainer.recipe
+        var config = JSONObject(["model": .string(lastComponent(source))])
+        if let dms = recipe.dms {
+            let ratio = recipe.schedule.targetRatio
+            config["target_cr"] = Int64(exactly: ratio).map { .integer($0) } ?? .number(ratio)
+            config["context_len"] = .integer(Int64(recipe.contextLength))
+            config["window_size"] = .integer(Int64(dms.windowSize))
+            config["zeroing_steps"] = .integer(Int64(recipe.schedule.zeroingSteps))
+            config["steps_per_cr"] = .integer(Int64(recipe.schedule.stepsPerRatio))
+            config["lr"] = .number(recipe.schedule.learningRate.peak)
+            config["alpha_scale"] = .number(Double(dms.alphaScale))
+            config["alpha_offset"] = .number(Double(dms.alphaOffset))
+        }
+        config["recipe"] = .object(recipe.json)
+        var elapsed = 0.0
+        let entries = log.records.map { record -> JSONValue in
+            elapsed += record.seconds
+            return .object(record.published(elapsed: elapsed))
+        }
+        let text = JSONValue.object(JSONObject(["config": .object(config), "log": .array(entries)])).text(indent: 2)
+        try AtomicFile.write(Array((text + "\n").utf8), to: folder.log)
+    }
+
+    private func lastComponent(_ path: String) -> String {
+        path.split(separator: "/").last.map(String.init) ?? path
+    }
+}

@@ -1,0 +1,84 @@
+import ArgumentParser
+import DMSCheckpoint
+import DMSJSON
+import DMSTensor
+import DMSTokenizer
+import DMSTraining
+
+/// What both training verbs do once model and recipe are known: read the text, run, show, report.
+struct TrainingSession {
+    let options: TrainingOptions
+    let recipe: Recipe
+    let kernels: CPUKernels
+    let precision: Precision
+    let isJSON: Bool
+    let folder: RunFolder
+
+    init(
+        _ options: TrainingOptions, recipe: Recipe, kernels: CPUKernels, precision: Precision, isJSON: Bool
+    ) throws {
+        self.options = options
+        self.recipe = recipe
+        self.kernels = kernels
+        self.precision = precision
+        self.isJSON = isJSON
+        folder = RunFolder(options.output)
+        // Before anything that takes long.
+        try folder.require(resuming: options.resume)
+    }
+
+    func readCorpus(_ tokenizer: Tokenizer, _ configuration: LlamaConfiguration) throws -> TrainingCorpus {
+        let progress = EvalProgress(unit: "KiB")
+        defer { progress.finish() }
+        return try TrainingCorpus(
+            paths: options.corpus, tokenizer: tokenizer,
+            options: TrainingCorpus.Options(
+                contextLength: recipe.contextLength, chunksPerBatch: recipe.batchSize,
+                endOfText: configuration.endOfTextIDs.first, vocabularySize: configuration.vocabularySize)
+        ) { progress.show("reading text,", $0.bytesRead >> 10, of: max(1, $0.byteCount >> 10)) }
+    }
+
+    func run(
+        _ trainer: Trainer, corpus: TrainingCorpus, source: String, type: TensorDataType, modelDigest: String
+    ) throws {
+        let run = TrainingRun(
+            trainer, folder: folder, source: source, type: type, saveEvery: options.saveEvery,
+            corpusDigest: corpus.digest, modelDigest: modelDigest, kernels: kernels)
+        let progress = TrainingProgress(total: recipe.schedule.totalSteps)
+        StopSignals.install()
+        var last: StepRecord?
+        var tokens = 0
+        var seconds = 0.0
+        let outcome = try run.run(resuming: options.resume, shouldStop: { StopSignals.wereReceived }) { record in
+            last = record
+            tokens += record.tokens
+            seconds += record.seconds
+            progress.show(record)
+        }
+        progress.finish()
+        if case .interrupted(let step) = outcome {
+            Console.note(
+                "dms: stopped after step \(step) of \(recipe.schedule.totalSteps), and saved; the same command with "
+                    + "--resume goes on")
+            throw ExitCode(130)
+        }
+        try report(last, tokens: tokens, seconds: seconds, corpus: corpus)
+    }
+
+    private func report(_ last: StepRecord?, tokens: Int, seconds: Double, corpus: TrainingCorpus) throws {
+        let rate = seconds > 0 ? Double(tokens) / seconds : 0
+        if isJSON {
+            var object = JSONObject([
+                "output": .string(options.output), "steps": .integer(Int64(recipe.schedule.totalSteps)),
+                "corpus_tokens": .integer(Int64(corpus.tokens.count)), "tokens": .integer(Int64(tokens)),
+                "seconds": .number(seconds), "tokens_per_second": .number(rate), "backend": .string(kernels.name),
+            ])
+            if let last { object["last_step"] = .object(last.json) }
+            try Console.write(object)
+        } else {
+            Console.progress(
+                "trained on \(tokens) tokens in \(EvalProgress.duration(seconds)) (\(Int(rate)) tokens/s)")
+            try Console.write("\(options.output)\n")
+        }
+    }
+}
