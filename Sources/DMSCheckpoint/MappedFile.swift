@@ -69,7 +69,7 @@ public final class MappedFile: @unchecked Sendable {
     /// A copy of a small file's bytes.
     ///
     /// - Throws: ``CheckpointError`` also when the file is longer than `limit` bytes.
-    static func contents(ofPath path: String, limit: Int) throws(CheckpointError) -> [UInt8] {
+    public static func contents(ofPath path: String, limit: Int) throws(CheckpointError) -> [UInt8] {
         let file = try MappedFile(path: path)
         guard file.bytes.count <= limit else {
             throw CheckpointError(file: path, found: "\(file.bytes.count) bytes", required: "at most \(limit) bytes")

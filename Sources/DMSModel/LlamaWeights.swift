@@ -11,6 +11,21 @@ public struct LlamaLayerWeights: Sendable {
     public let gate: LinearWeight
     public let up: LinearWeight
     public let down: LinearWeight
+
+    public init(
+        attentionNorm: NormWeight, query: LinearWeight, key: LinearWeight, value: LinearWeight, output: LinearWeight,
+        feedForwardNorm: NormWeight, gate: LinearWeight, up: LinearWeight, down: LinearWeight
+    ) {
+        self.attentionNorm = attentionNorm
+        self.query = query
+        self.key = key
+        self.value = value
+        self.output = output
+        self.feedForwardNorm = feedForwardNorm
+        self.gate = gate
+        self.up = up
+        self.down = down
+    }
 }
 
 /// The weight of an RMSNorm, widened to FP32.

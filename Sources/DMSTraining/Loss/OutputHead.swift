@@ -19,7 +19,8 @@ public final class OutputHead {
     private let precision: Precision
     private let tileRows: Int
     private let logits: Tensor
-    private let teacherLogits: Tensor?
+    /// Without rows where there is no teacher.
+    private let teacherLogits: Tensor
     private var losses: [Float]
 
     /// - Throws: `MemoryError` when the system has no such memory to give.
@@ -30,7 +31,7 @@ public final class OutputHead {
         self.precision = precision
         tileRows = min(rows, max(16, Self.tileElements / vocabulary))
         logits = try Tensor(rows: tileRows, columns: vocabulary)
-        teacherLogits = distils ? try Tensor(rows: tileRows, columns: vocabulary) : nil
+        teacherLogits = try Tensor(rows: distils ? tileRows : 0, columns: vocabulary)
         losses = Array(repeating: 0, count: tileRows)
     }
 
@@ -74,7 +75,6 @@ public final class OutputHead {
                 kernels.crossEntropy(logits, targets: next, gradientScale: scale, into: losses)
             }
         case .teacher(let teacherHidden, let head, let teacherPrecision):
-            guard let teacherLogits else { preconditionFailure("a teacher for a head without room for it") }
             let teacher = teacherLogits.view(rows: range.count)
             kernels.linear(
                 teacherHidden.rows(range), precision: teacherPrecision, LinearTask(head, into: teacher))

@@ -1,4 +1,5 @@
 public import DMSCheckpoint
+import DMSJSON
 public import DMSModel
 public import DMSTensor
 

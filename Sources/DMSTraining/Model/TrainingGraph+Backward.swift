@@ -1,3 +1,5 @@
+import DMSCheckpoint
+import DMSPolicy
 public import DMSTensor
 
 /// Where a backward pass adds gradients.

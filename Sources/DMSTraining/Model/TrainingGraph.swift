@@ -1,5 +1,5 @@
 public import DMSCheckpoint
-public import DMSPolicy
+import DMSPolicy
 public import DMSTensor
 
 /// The Llama graph with its backward pass, over FP32 weights.

@@ -1,5 +1,6 @@
 public import DMSCheckpoint
 import DMSJSON
+import DMSModel
 public import DMSTensor
 
 /// A model directory as other tools expect it: weights, configuration, tokenizer and DMS metadata.

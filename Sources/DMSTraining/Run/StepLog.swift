@@ -1,5 +1,5 @@
-public import DMSCheckpoint
-public import DMSJSON
+import DMSCheckpoint
+import DMSJSON
 
 #if canImport(Glibc)
 import Glibc

@@ -1,6 +1,6 @@
-public import DMSCheckpoint
-import DMSModel
-public import DMSPolicy
+import DMSCheckpoint
+public import DMSModel
+import DMSPolicy
 public import DMSTensor
 
 /// A model in training: one optimizer step at a time.

@@ -1,5 +1,5 @@
 public import DMSCheckpoint
-public import DMSJSON
+import DMSJSON
 import DMSPolicy
 public import DMSTensor
 
