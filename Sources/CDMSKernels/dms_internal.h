@@ -7,14 +7,18 @@
 #include <string.h>
 
 // Kernels of one instruction set. Every table is complete: a version without its own kernel names the portable one.
-// Members work on one thread; the drivers (dms_linear.c, dms_attention.c, dms_rows.c) divide the work.
+// Members work on one thread; the drivers (dms_linear.c, dms_attention.c, dms_rows.c, ...) divide the work.
 typedef struct dms_linear_kernels dms_linear_kernels;
 typedef struct dms_attention_kernels dms_attention_kernels;
 typedef struct dms_row_kernels dms_row_kernels;
+typedef struct dms_matmul_kernels dms_matmul_kernels;
+typedef struct dms_training_kernels dms_training_kernels;
 
 const dms_linear_kernels *dms_linear_kernels_for(dms_isa isa);
 const dms_attention_kernels *dms_attention_kernels_for(dms_isa isa);
 const dms_row_kernels *dms_row_kernels_for(dms_isa isa);
+const dms_matmul_kernels *dms_matmul_kernels_for(dms_isa isa);
+const dms_training_kernels *dms_training_kernels_for(dms_isa isa);
 
 typedef struct dms_pool dms_pool;
 dms_pool *dms_pool_new(int32_t threads);
@@ -28,6 +32,8 @@ struct dms_context {
     const dms_linear_kernels *linear;
     const dms_attention_kernels *attention;
     const dms_row_kernels *rows;
+    const dms_matmul_kernels *matmul;
+    const dms_training_kernels *training;
 };
 
 #define DMS_MIN(a, b) ((a) < (b) ? (a) : (b))

@@ -5,8 +5,6 @@
 #include "dms_rows.h"
 #include "dms_simd_neon.h"
 
-#include <math.h>
-
 #include "dms_rows_body.h"
 
 const dms_row_kernels dms_row_kernels_neon = ROW_KERNELS;

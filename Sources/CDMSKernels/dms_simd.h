@@ -5,6 +5,7 @@
 //   vf_load_n, vf_store_n      the first n lanes, the others zero or untouched
 //   vf_fma(a, b, c)            a * b + c, rounded once except in the portable version
 //   vf_max(a, b)               a > b ? a : b, so b when either is NaN
+//   vf_sqrt                    correctly rounded
 //   vf_round                   to an integer, ties to even
 //   vf_scale2(x, n)            x * 2^n for an integral n in -126...127
 //   vf_zero_below(x, b, v)     x < b ? 0 : v
@@ -12,7 +13,7 @@
 //   vf_sum, vf_maximum         over the lanes, in a fixed order
 //   vf_load_bf16, _f16, _fp8, _int8
 //   vf_transpose               VF_LANES x VF_LANES in place
-//   vd                         as many doubles
+//   vd                         as many doubles; vd_add_product adds the exact product of two floats, rounded once or twice
 //
 // and what follows from these is here. Included at the end of each of them, never by itself.
 

@@ -27,6 +27,7 @@ DMS_FN vf vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
 DMS_FN vf vf_div(vf a, vf b) { return _mm256_div_ps(a, b); }
 DMS_FN vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 DMS_FN vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
+DMS_FN vf vf_sqrt(vf x) { return _mm256_sqrt_ps(x); }
 DMS_FN vf vf_round(vf x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 DMS_FN vf vf_scale2(vf x, vf n) {
     __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
@@ -94,6 +95,11 @@ DMS_FN vd vd_zero(void) { return (vd){_mm256_setzero_pd(), _mm256_setzero_pd()};
 DMS_FN vd vd_add(vd sum, vf v) {
     return (vd){_mm256_add_pd(sum.low, _mm256_cvtps_pd(_mm256_castps256_ps128(v))),
                 _mm256_add_pd(sum.high, _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1)))};
+}
+DMS_FN vd vd_add_product(vd sum, vf a, vf b) {
+    __m256d low = _mm256_cvtps_pd(_mm256_castps256_ps128(a)), high = _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1));
+    return (vd){_mm256_fmadd_pd(low, _mm256_cvtps_pd(_mm256_castps256_ps128(b)), sum.low),
+                _mm256_fmadd_pd(high, _mm256_cvtps_pd(_mm256_extractf128_ps(b, 1)), sum.high)};
 }
 DMS_FN double vd_sum(vd v) {
     __m256d x = _mm256_add_pd(v.low, v.high);

@@ -25,6 +25,7 @@ DMS_FN vf vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
 DMS_FN vf vf_div(vf a, vf b) { return _mm512_div_ps(a, b); }
 DMS_FN vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 DMS_FN vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
+DMS_FN vf vf_sqrt(vf x) { return _mm512_sqrt_ps(x); }
 DMS_FN vf vf_round(vf x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 DMS_FN vf vf_scale2(vf x, vf n) { return _mm512_scalef_ps(x, n); }
 DMS_FN vf vf_zero_below(vf x, float bound, vf v) {
@@ -98,6 +99,11 @@ DMS_FN vd vd_zero(void) { return (vd){_mm512_setzero_pd(), _mm512_setzero_pd()};
 DMS_FN vd vd_add(vd sum, vf v) {
     return (vd){_mm512_add_pd(sum.low, _mm512_cvtps_pd(_mm512_castps512_ps256(v))),
                 _mm512_add_pd(sum.high, _mm512_cvtps_pd(vf_high_half(v)))};
+}
+DMS_FN vd vd_add_product(vd sum, vf a, vf b) {
+    __m512d low = _mm512_cvtps_pd(_mm512_castps512_ps256(a)), high = _mm512_cvtps_pd(vf_high_half(a));
+    return (vd){_mm512_fmadd_pd(low, _mm512_cvtps_pd(_mm512_castps512_ps256(b)), sum.low),
+                _mm512_fmadd_pd(high, _mm512_cvtps_pd(vf_high_half(b)), sum.high)};
 }
 DMS_FN double vd_sum(vd v) { return _mm512_reduce_add_pd(_mm512_add_pd(v.low, v.high)); }
 

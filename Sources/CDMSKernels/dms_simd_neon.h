@@ -32,6 +32,7 @@ DMS_FN vf vf_mul(vf a, vf b) { return vmulq_f32(a, b); }
 DMS_FN vf vf_div(vf a, vf b) { return vdivq_f32(a, b); }
 DMS_FN vf vf_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
 DMS_FN vf vf_max(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+DMS_FN vf vf_sqrt(vf x) { return vsqrtq_f32(x); }
 DMS_FN vf vf_round(vf x) { return vrndnq_f32(x); }
 DMS_FN vf vf_scale2(vf x, vf n) {
     int32x4_t exponent = vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127));
@@ -78,6 +79,11 @@ typedef struct {
 DMS_FN vd vd_zero(void) { return (vd){vdupq_n_f64(0), vdupq_n_f64(0)}; }
 DMS_FN vd vd_add(vd sum, vf v) {
     return (vd){vaddq_f64(sum.low, vcvt_f64_f32(vget_low_f32(v))), vaddq_f64(sum.high, vcvt_high_f64_f32(v))};
+}
+DMS_FN vd vd_add_product(vd sum, vf a, vf b) {
+    float64x2_t low = vcvt_f64_f32(vget_low_f32(a)), high = vcvt_high_f64_f32(a);
+    return (vd){vfmaq_f64(sum.low, low, vcvt_f64_f32(vget_low_f32(b))),
+                vfmaq_f64(sum.high, high, vcvt_high_f64_f32(b))};
 }
 DMS_FN double vd_sum(vd v) { return vaddvq_f64(vaddq_f64(v.low, v.high)); }
 

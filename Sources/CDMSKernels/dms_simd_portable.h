@@ -4,6 +4,8 @@
 
 #include "dms_elements.h"
 
+#include <math.h>
+
 #define DMS_TARGET
 #define DMS_FN static inline __attribute__((always_inline))
 #define VF_LANES 4
@@ -32,6 +34,7 @@ DMS_FN vf vf_div(vf a, vf b) { return a / b; }
 DMS_FN vf vf_fma(vf a, vf b, vf c) { return a * b + c; }
 DMS_FN vf vf_select(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
 DMS_FN vf vf_max(vf a, vf b) { return vf_select(a > b, a, b); }
+DMS_FN vf vf_sqrt(vf x) { return (vf){sqrtf(x[0]), sqrtf(x[1]), sqrtf(x[2]), sqrtf(x[3])}; }
 DMS_FN vf vf_round(vf x) { return (x + vf_set1(0x1.8p23f)) - vf_set1(0x1.8p23f); }
 DMS_FN vf vf_scale2(vf x, vf n) { return x * (vf)((vi)(n + vf_set1(0x1.8p23f + 127.0f)) << 23); }
 DMS_FN vf vf_zero_below(vf x, float bound, vf v) { return vf_select(x < vf_set1(bound), vf_set1(0.0f), v); }
@@ -70,6 +73,10 @@ typedef struct {
 DMS_FN vd vd_zero(void) { return (vd){{0, 0, 0, 0}}; }
 DMS_FN vd vd_add(vd sum, vf v) {
     for (int i = 0; i < VF_LANES; ++i) sum.lane[i] += (double)v[i];
+    return sum;
+}
+DMS_FN vd vd_add_product(vd sum, vf a, vf b) {
+    for (int i = 0; i < VF_LANES; ++i) sum.lane[i] += (double)a[i] * (double)b[i];
     return sum;
 }
 DMS_FN double vd_sum(vd v) { return (v.lane[0] + v.lane[2]) + (v.lane[1] + v.lane[3]); }

@@ -54,6 +54,15 @@ enum ReferenceElement {
         if magnitude == 0x7c00 { return bits >> 15 == 1 ? -.infinity : .infinity }
         return value(Int(bits), exponentBits: 5, mantissaBits: 10)
     }
+
+    /// The nearer of the two BF16 neighbours, the even one of two equally near.
+    static func roundedToBF16(_ value: Float) -> Double {
+        let low = value.bitPattern >> 16
+        let below = Float(bitPattern: low << 16), above = Float(bitPattern: (low + 1) << 16)
+        let toBelow = abs(Double(value) - Double(below)), toAbove = abs(Double(value) - Double(above))
+        if toBelow == toAbove { return Double(low % 2 == 0 ? below : above) }
+        return Double(toBelow < toAbove ? below : above)
+    }
 }
 
 /// Rows of one KV head in a cache's element type, as the kernels store them.

@@ -129,7 +129,7 @@ extension LinearProblem {
     }
 
     func expected() -> Expected {
-        let wideX = x.map { precision == DMS_PRECISION_BF16 ? Self.roundedToBF16($0) : Double($0) }
+        let wideX = x.map { precision == DMS_PRECISION_BF16 ? ReferenceElement.roundedToBF16($0) : Double($0) }
         let wideWeights = weights.map { bits -> Double in
             switch type {
             case DMS_BF16: Double(Float(bitPattern: bits << 16))
@@ -174,14 +174,5 @@ extension LinearProblem {
             }
         }
         return (sum, squares.squareRoot())
-    }
-
-    /// The nearer of the two BF16 neighbours, the even one of two equally near.
-    private static func roundedToBF16(_ value: Float) -> Double {
-        let low = value.bitPattern >> 16
-        let below = Float(bitPattern: low << 16), above = Float(bitPattern: (low + 1) << 16)
-        let toBelow = abs(Double(value) - Double(below)), toAbove = abs(Double(value) - Double(above))
-        if toBelow == toAbove { return Double(low % 2 == 0 ? below : above) }
-        return Double(toBelow < toAbove ? below : above)
     }
 }
