@@ -83,6 +83,7 @@ dms_context *dms_context_new(dms_isa isa, int32_t threads) {
     context->linear = dms_linear_kernels_for(isa);
     context->attention = dms_attention_kernels_for(isa);
     context->rows = dms_row_kernels_for(isa);
+    context->soft_attention = dms_soft_attention_kernels_for(isa);
     context->pool = dms_pool_new(threads);
     if (!context->pool) {
         free(context);
