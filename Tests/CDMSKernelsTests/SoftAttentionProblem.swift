@@ -134,34 +134,57 @@ extension SoftAttentionProblem {
     private func isBiased(_ i: Int, _ j: Int) -> Bool { !bias.isEmpty && i > Int(lastUnbiased[j]) }
 
     private func addHead(_ sequence: Int, _ kvHead: Int, _ head: Int, _ result: inout SoftAttentionResult<Double>) {
-        let n = length, d = headDim, scale = Double(self.scale)
-        func q(_ i: Int, _ c: Int) -> Double { Double(self.q[queryIndex(sequence, head, i) + c]) }
-        func k(_ j: Int, _ c: Int) -> Double { Double(self.k[keyIndex(sequence, kvHead, j) + c]) }
-        func v(_ j: Int, _ c: Int) -> Double { Double(self.v[valueIndex(sequence, kvHead, j) + c]) }
-        func g(_ i: Int, _ c: Int) -> Double { Double(gradOut[outIndex(sequence, head, i) + c]) }
-        for i in 0..<n {
-            var scores = Array(repeating: -Double.infinity, count: n)
-            for j in 0...i {
-                scores[j] = scale * (0..<d).reduce(0) { $0 + q(i, $1) * k(j, $1) }
-                if isBiased(i, j) { scores[j] += Double(bias[biasIndex(sequence, kvHead, j)]) }
+        let scale = Double(self.scale)
+        func rows(_ numbers: [Float], _ index: (Int) -> Int) -> [[Double]] {
+            (0..<length).map { numbers[index($0)..<index($0) + headDim].map { Double($0) } }
+        }
+        let q = rows(self.q) { queryIndex(sequence, head, $0) }, k = rows(self.k) { keyIndex(sequence, kvHead, $0) }
+        let v = rows(self.v) { valueIndex(sequence, kvHead, $0) }
+        let g = rows(gradOut) { outIndex(sequence, head, $0) }
+        for i in 0..<length {
+            let scores = (0...i).map { j in
+                scale * dot(q[i], k[j]) + (isBiased(i, j) ? Double(bias[biasIndex(sequence, kvHead, j)]) : 0)
             }
             let largest = scores.max() ?? 0
             let total = scores.reduce(0) { $0 + exp($1 - largest) }
             let p = scores.map { exp($0 - largest) / total }
             result.logSumExp[sumIndex(sequence, head, i)] = largest + log(total)
-            for c in 0..<d {
-                result.out[outIndex(sequence, head, i) + c] = (0...i).reduce(0) { $0 + p[$1] * v($1, c) }
-            }
-            let gradP = (0...i).map { j in (0..<d).reduce(0) { $0 + g(i, $1) * v(j, $1) } }
-            let mean = (0...i).reduce(0) { $0 + p[$1] * gradP[$1] }
-            for c in 0..<d { result.gradQ[queryIndex(sequence, head, i) + c] = 0 }
+            let gradP = (0...i).map { dot(g[i], v[$0]) }
+            let mean = dot(p, gradP)
+            let out = outIndex(sequence, head, i), query = queryIndex(sequence, head, i)
+            for c in 0..<headDim { (result.out[out + c], result.gradQ[query + c]) = (0, 0) }
             for j in 0...i {
                 let gradScore = p[j] * (gradP[j] - mean)
                 if isBiased(i, j) { result.gradBias[biasIndex(sequence, kvHead, j)] += gradScore }
-                for c in 0..<d {
-                    result.gradV[valueIndex(sequence, kvHead, j) + c] += p[j] * g(i, c)
-                    result.gradQ[queryIndex(sequence, head, i) + c] += scale * gradScore * k(j, c)
-                    result.gradK[keyIndex(sequence, kvHead, j) + c] += scale * gradScore * q(i, c)
+                add(p[j], v[j], to: &result.out, at: out)
+                add(p[j], g[i], to: &result.gradV, at: valueIndex(sequence, kvHead, j))
+                add(scale * gradScore, k[j], to: &result.gradQ, at: query)
+                add(scale * gradScore, q[i], to: &result.gradK, at: keyIndex(sequence, kvHead, j))
+            }
+        }
+    }
+
+    // Over raw pointers, because they are what tests, built without optimisation, spend their time in.
+    private func dot(_ a: [Double], _ b: [Double]) -> Double {
+        a.withUnsafeBufferPointer { a in
+            b.withUnsafeBufferPointer { b in
+                var sum = 0.0, index = 0
+                while index < a.count {
+                    sum += a[index] * b[index]
+                    index += 1
+                }
+                return sum
+            }
+        }
+    }
+
+    private func add(_ factor: Double, _ row: [Double], to sums: inout [Double], at start: Int) {
+        row.withUnsafeBufferPointer { row in
+            sums.withUnsafeMutableBufferPointer { sums in
+                var index = 0
+                while index < row.count {
+                    sums[start + index] += factor * row[index]
+                    index += 1
                 }
             }
         }
