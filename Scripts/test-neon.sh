@@ -19,9 +19,9 @@ build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 
 objects=()
-for source in Sources/CDMSKernels/*.c Tests/NEON/neon_test.c; do
+for source in Sources/CDMSKernels/*.c Tests/NEON/*.c; do
     object=$build/$(basename "$source").o
-    objects+=("$object")
+    case $source in Sources/*) objects+=("$object") ;; esac
     "$compiler" -std=c11 -O2 -ffp-contract=off -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
         -ISources/CDMSKernels/include -c "$source" -o "$object" &
 done
@@ -31,5 +31,8 @@ if [ "$failed" -ne 0 ]; then
     echo "error: the kernels do not compile for AArch64" >&2
     exit 1
 fi
-"$compiler" -static "${objects[@]}" -lm -lpthread -o "$build/neon_test"
-"$emulator" "$build/neon_test"
+for source in Tests/NEON/*.c; do
+    test=$build/$(basename "$source" .c)
+    "$compiler" -static "$build/$(basename "$source").o" "${objects[@]}" -lm -lpthread -o "$test"
+    "$emulator" "$test"
+done

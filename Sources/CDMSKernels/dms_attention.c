@@ -4,6 +4,7 @@
 // A KV head's slots are cut into splits of a fixed length. Each split is attended to from scratch and then merged into
 // what came before, in order. Whether one thread does that or many, and for how many rows at once, changes nothing in
 // the result.
+#include "dms_arena.h"
 #include "dms_attention.h"
 #include "dms_attention_blocks.h"
 
@@ -14,7 +15,6 @@ enum {
     SPLIT_BLOCKS = 16,      // blocks of a split: 1024 slots
     TILE_ROWS = 128,        // rows of a tile: they pay for packing the keys, and all of it fits the L2 cache
     DECODE_ROWS = 8,        // up to so many rows of a sequence, splits are work of their own
-    ALIGNMENT = 64,
     SPLIT_SLOTS = SPLIT_BLOCKS * DMS_ATTENTION_BLOCK,
 };
 
@@ -120,36 +120,24 @@ static plan_t make_plan(const dms_attention_args *args, tile_t *tiles, item_t *i
 
 // MARK: Scratch
 
-// Hands out aligned pieces of memory; with a NULL base it only counts.
-typedef struct {
-    char *base;
-    size_t used;
-} arena_t;
-
-static void *take(arena_t *arena, size_t bytes) {
-    void *piece = arena->base ? arena->base + arena->used : NULL;
-    arena->used += dms_round_up(bytes, ALIGNMENT);
-    return piece;
-}
-
-static dms_attention_state take_state(arena_t *arena, const plan_t *plan, size_t rows) {
+static dms_attention_state take_state(dms_arena *arena, const plan_t *plan, size_t rows) {
     dms_attention_state state;
-    state.maximum = take(arena, rows * sizeof(float));
-    state.sum = take(arena, rows * sizeof(float));
-    state.output = take(arena, rows * plan->shape.padded_dim * sizeof(float));
+    state.maximum = dms_take(arena, rows * sizeof(float));
+    state.sum = dms_take(arena, rows * sizeof(float));
+    state.output = dms_take(arena, rows * plan->shape.padded_dim * sizeof(float));
     return state;
 }
 
-static worker_t take_worker(arena_t *arena, const plan_t *plan) {
+static worker_t take_worker(dms_arena *arena, const plan_t *plan) {
     size_t block_bytes = DMS_ATTENTION_BLOCK * plan->shape.padded_dim * sizeof(float);
     worker_t worker;
     worker.part = take_state(arena, plan, plan->tile_rows);
     worker.total = take_state(arena, plan, plan->tile_rows);
-    worker.queries = take(arena, plan->tile_rows * plan->shape.padded_dim * sizeof(float));
-    worker.scores = take(arena, DMS_ATTENTION_GROUP * DMS_ATTENTION_BLOCK * sizeof(float));
-    worker.positions = take(arena, plan->tile_rows * sizeof(int32_t));
-    worker.blocks = take(arena, 2 * sizeof(dms_attention_block));
-    float *keys = take(arena, block_bytes), *values = take(arena, block_bytes);
+    worker.queries = dms_take(arena, plan->tile_rows * plan->shape.padded_dim * sizeof(float));
+    worker.scores = dms_take(arena, DMS_ATTENTION_GROUP * DMS_ATTENTION_BLOCK * sizeof(float));
+    worker.positions = dms_take(arena, plan->tile_rows * sizeof(int32_t));
+    worker.blocks = dms_take(arena, 2 * sizeof(dms_attention_block));
+    float *keys = dms_take(arena, block_bytes), *values = dms_take(arena, block_bytes);
     for (size_t i = 0; i < 2 && arena->base; ++i) {
         worker.blocks[i].packed_keys = keys;
         worker.blocks[i].packed_values = values;
@@ -234,7 +222,7 @@ static void run_item(void *info, size_t index, size_t worker_index) {
     const item_t *item = call->items + index;
     tile_t *tile = call->tiles + item->tile;
     const plan_t *plan = &call->plan;
-    arena_t arena = {call->workers + worker_index * call->worker_bytes, 0};
+    dms_arena arena = {call->workers + worker_index * call->worker_bytes, 0};
     worker_t worker = take_worker(&arena, plan);
     pack_tile(call, tile, &worker);
     if (tile->splits == 1) {
@@ -259,20 +247,20 @@ static void run_item(void *info, size_t index, size_t worker_index) {
 // MARK: Interface
 
 static size_t take_call(call_t *call, char *scratch, size_t threads) {
-    arena_t worker = {NULL, 0};
+    dms_arena worker = {NULL, 0};
     take_worker(&worker, &call->plan);
     call->worker_bytes = worker.used;
-    arena_t arena = {scratch, 0};
-    call->tiles = take(&arena, call->plan.tile_count * sizeof(tile_t));
-    call->items = take(&arena, call->plan.item_count * sizeof(item_t));
+    dms_arena arena = {scratch, 0};
+    call->tiles = dms_take(&arena, call->plan.tile_count * sizeof(tile_t));
+    call->items = dms_take(&arena, call->plan.item_count * sizeof(item_t));
     call->partials = take_state(&arena, &call->plan, call->plan.partial_rows);
-    call->workers = take(&arena, threads * call->worker_bytes);
+    call->workers = dms_take(&arena, threads * call->worker_bytes);
     return arena.used;
 }
 
 size_t dms_attention_scratch_bytes(const dms_context *context, const dms_attention_args *args) {
     call_t call = {.args = args, .plan = make_plan(args, NULL, NULL)};
-    return take_call(&call, NULL, (size_t)context->threads) + ALIGNMENT;
+    return take_call(&call, NULL, (size_t)context->threads) + DMS_ARENA_ALIGNMENT;
 }
 
 void dms_attention(dms_context *context, const dms_attention_args *args) {
@@ -280,7 +268,7 @@ void dms_attention(dms_context *context, const dms_attention_args *args) {
     const dms_attention_kernels *kernels = context->attention;
     call_t call = {.args = args, .plan = make_plan(args, NULL, NULL)};
     call.ops = args->precision == DMS_PRECISION_BF16 && narrow ? &kernels->bf16 : &kernels->fp32;
-    char *scratch = (char *)dms_round_up((size_t)args->scratch, ALIGNMENT);
+    char *scratch = (char *)dms_round_up((size_t)args->scratch, DMS_ARENA_ALIGNMENT);
     take_call(&call, scratch, (size_t)context->threads);
     make_plan(args, call.tiles, call.items);
     dms_parallel(context, call.plan.item_count, run_item, &call);

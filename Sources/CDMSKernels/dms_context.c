@@ -85,6 +85,7 @@ dms_context *dms_context_new(dms_isa isa, int32_t threads) {
     context->rows = dms_row_kernels_for(isa);
     context->matmul = dms_matmul_kernels_for(isa);
     context->training = dms_training_kernels_for(isa);
+    context->soft_attention = dms_soft_attention_kernels_for(isa);
     context->pool = dms_pool_new(threads);
     if (!context->pool) {
         free(context);

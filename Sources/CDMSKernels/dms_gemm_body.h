@@ -3,12 +3,17 @@
 //
 // Every element is summed in order of depth by one accumulator, so it does not matter which rows share a register tile.
 //
-// Before including: GEMM(name), the names; GEMM_TARGET, the target attribute; GEMM_STEP(left, right, sum).
+// Before including: GEMM(name), the names; GEMM_TARGET, the target attribute; GEMM_STEP(left, right, sum); and
+// GEMM_LEFT(a, stride, i, k), where word (i, k) of `a` is, unless `a` is row-major.
 
 #define GEMM_FN static inline __attribute__((always_inline)) GEMM_TARGET
 
 #ifndef GEMM_ROWS
 #define GEMM_ROWS 6  // with DMS_GEMM_VECTORS, as many sums as the registers hold
+#endif
+
+#ifndef GEMM_LEFT
+#define GEMM_LEFT(a, stride, i, k) ((a) + (i) * (stride) + (k))
 #endif
 
 // c[rows][vectors] (+)= a[rows][depth] * b[depth][vectors]; rows and vectors are constants after inlining.
@@ -25,7 +30,7 @@ GEMM_FN void GEMM(gemm_tile)(const size_t rows, const size_t vectors, size_t dep
         vf right[DMS_GEMM_VECTORS];
         for (size_t j = 0; j < vectors; ++j) right[j] = vf_load(b + k * b_stride + j * VF_LANES);
         for (size_t i = 0; i < rows; ++i) {
-            vf left = vf_set1(a[i * a_stride + k]);
+            vf left = vf_set1(*GEMM_LEFT(a, a_stride, i, k));
             for (size_t j = 0; j < vectors; ++j) sum[i][j] = GEMM_STEP(left, right[j], sum[i][j]);
         }
     }
@@ -54,7 +59,7 @@ GEMM_TARGET static void GEMM(gemm)(size_t rows, size_t columns, size_t depth, co
         // Eight rows are better as two times four than as six and two.
         size_t left = rows - row;
         size_t count = left <= GEMM_ROWS ? left : left == GEMM_ROWS + 2 ? 4 : GEMM_ROWS;
-        const float *a_row = a + row * a_stride;
+        const float *a_row = GEMM_LEFT(a, a_stride, row, 0);
         float *c_row = c + row * c_stride;
         size_t column = 0;
         for (; column + (DMS_GEMM_VECTORS - 1) * VF_LANES < columns; column += DMS_GEMM_VECTORS * VF_LANES) {
@@ -72,4 +77,5 @@ GEMM_TARGET static void GEMM(gemm)(size_t rows, size_t columns, size_t depth, co
 #undef GEMM
 #undef GEMM_TARGET
 #undef GEMM_STEP
+#undef GEMM_LEFT
 #undef GEMM_FN

@@ -13,12 +13,14 @@ typedef struct dms_attention_kernels dms_attention_kernels;
 typedef struct dms_row_kernels dms_row_kernels;
 typedef struct dms_matmul_kernels dms_matmul_kernels;
 typedef struct dms_training_kernels dms_training_kernels;
+typedef struct dms_soft_attention_kernels dms_soft_attention_kernels;
 
 const dms_linear_kernels *dms_linear_kernels_for(dms_isa isa);
 const dms_attention_kernels *dms_attention_kernels_for(dms_isa isa);
 const dms_row_kernels *dms_row_kernels_for(dms_isa isa);
 const dms_matmul_kernels *dms_matmul_kernels_for(dms_isa isa);
 const dms_training_kernels *dms_training_kernels_for(dms_isa isa);
+const dms_soft_attention_kernels *dms_soft_attention_kernels_for(dms_isa isa);
 
 typedef struct dms_pool dms_pool;
 dms_pool *dms_pool_new(int32_t threads);
@@ -34,6 +36,7 @@ struct dms_context {
     const dms_row_kernels *rows;
     const dms_matmul_kernels *matmul;
     const dms_training_kernels *training;
+    const dms_soft_attention_kernels *soft_attention;
 };
 
 #define DMS_MIN(a, b) ((a) < (b) ? (a) : (b))
