@@ -1,0 +1,105 @@
+import DMSPolicy
+import DMSTensor
+import Testing
+
+@testable import DMSTraining
+
+/// The whole model against differences of its own forward pass, which in turn is compared with the strict mask in
+/// `ForwardTests`.
+@Suite("Gradients of the whole model")
+struct GradientTests {
+    /// Moves one tensor along its own gradient: the loss must change by the gradient's norm per unit.
+    ///
+    /// A gradient with a missing, doubled or misplaced part is not the steepest direction's slope. The loss is a mean of
+    /// FP32 losses around 4.6, good to 1e-6; with steps of 4e-3 the difference is good to 2e-4 plus curvature.
+    private func check(
+        _ problem: TrainingProblem, _ treatment: ChannelTreatment, _ values: ParameterArena, _ gradients: ParameterArena,
+        skipping skipped: Set<String> = []
+    ) throws {
+        for (index, entry) in values.layout.entries.enumerated() where !skipped.contains(entry.name) {
+            let gradient = (0..<entry.count).map { gradients.matrix(index).pointer[$0] }
+            let norm = gradient.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+            #expect(norm > 1e-5, "\(entry.name) gets no gradient")
+            let original = (0..<entry.count).map { values.matrix(index).pointer[$0] }
+            let step = 4e-3
+            func loss(at distance: Double) throws -> Double {
+                for element in 0..<entry.count {
+                    values.matrix(index).pointer[element] =
+                        original[element] + Float(distance * Double(gradient[element]) / norm)
+                }
+                return try problem.loss(treatment)
+            }
+            let difference = (try loss(at: step) - loss(at: -step)) / (2 * step)
+            for element in 0..<entry.count { values.matrix(index).pointer[element] = original[element] }
+            #expect(abs(difference - norm) < 6e-4 + 0.01 * norm, "\(entry.name): \(difference) by differences, \(norm)")
+        }
+    }
+
+    @Test(
+        "Every weight and every gate, for each profile and treatment of the borrowed channel",
+        arguments: [SemanticsProfile.fastdms, .nvidia], ChannelZeroing.all)
+    func gated(profile: SemanticsProfile, zeroing: ChannelZeroing) throws {
+        var problem = try TrainingProblem(profile: profile, zeroing: zeroing)
+        problem.noise = LogisticNoise(seed: 3, step: 0, microStep: 0)
+        let treatment = try problem.treatment()
+        let gradients = try problem.gradients()
+        _ = try problem.loss(treatment, into: gradients)
+        try check(problem, treatment, problem.weights.arena, #require(gradients.weights).arena)
+        try check(problem, treatment, problem.gates.arena, #require(gradients.gates).arena)
+    }
+
+    @Test("A plain Llama, embeddings tied and not", arguments: [true, false])
+    func plain(tied: Bool) throws {
+        let problem = try TrainingProblem(tied: tied, heads: 4, keyValueHeads: 4)
+        let gradients = try problem.gradients()
+        _ = try problem.loss(.untouched, into: gradients)
+        try check(problem, .untouched, problem.weights.arena, #require(gradients.weights).arena)
+    }
+
+    @Test("A channel that fades")
+    func fading() throws {
+        let problem = try TrainingProblem(seed: 5)
+        problem.gates.merge(into: problem.weights)
+        let gradients = try problem.gradients()
+        _ = try problem.loss(.fading(0.4), into: gradients)
+        try check(problem, .fading(0.4), problem.weights.arena, #require(gradients.weights).arena)
+    }
+
+    @Test("Borrowed rows of the query projection get no gradient while the gate stands in their place")
+    func borrowedRows() throws {
+        let problem = try TrainingProblem(zeroing: ChannelZeroing.none)
+        let gradients = try problem.gradients()
+        _ = try problem.loss(try problem.treatment(), into: gradients)
+        #expect(problem.gates.borrowedRowsAreZero(in: try #require(gradients.weights)))
+    }
+
+    @Test("Frozen weights give the gates the same gradient")
+    func frozen() throws {
+        let problem = try TrainingProblem()
+        let treatment = try problem.treatment()
+        let all = try problem.gradients()
+        let gateOnly = TrainingGradients(weights: nil, gates: try GateParameters(like: problem.gates))
+        _ = try problem.loss(treatment, into: all)
+        _ = try problem.loss(treatment, into: gateOnly)
+        #expect(bits(try #require(all.gates).arena) == bits(try #require(gateOnly.gates).arena))
+    }
+
+    @Test("Neither checkpointing nor the number of threads changes a bit", arguments: [1, 2, 3])
+    func sameBits(threads: Int) throws {
+        let reference = try TrainingProblem()
+        let expected = try reference.gradients()
+        let expectedLoss = try reference.loss(try reference.treatment(), into: expected)
+        let problem = try TrainingProblem(threads: threads)
+        let perLayer = LayerActivations.byteCount(
+            problem.configuration, sequences: TrainingProblem.sequences, length: TrainingProblem.length)
+        for bytes in [0, perLayer, 1 << 30] {
+            let gradients = try problem.gradients()
+            let loss = try problem.loss(try problem.treatment(), into: gradients, activationBytes: bytes)
+            #expect(loss == expectedLoss)
+            #expect(bits(try #require(gradients.weights).arena) == bits(try #require(expected.weights).arena))
+            #expect(bits(try #require(gradients.gates).arena) == bits(try #require(expected.gates).arena))
+        }
+    }
+}
+
+func bits(_ arena: ParameterArena) -> [UInt32] { (0..<arena.count).map { arena.pointer[$0].bitPattern } }
