@@ -19,7 +19,7 @@ build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 
 objects=()
-for source in Sources/CDMSKernels/*.c Tests/NEON/neon_test.c; do
+for source in Sources/CDMSKernels/*.c Tests/NEON/*.c; do
     object=$build/$(basename "$source").o
     objects+=("$object")
     "$compiler" -std=c11 -O2 -ffp-contract=off -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
