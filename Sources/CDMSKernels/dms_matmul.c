@@ -60,13 +60,17 @@ typedef struct {
 
 // MARK: Planning
 
+// Whole panels, so that only the last pass has a part of one.
+static size_t most_lines(size_t lines, size_t width) {
+    return DMS_MIN(PASS_LINES / width, ceiling_divide(lines, width)) * width;
+}
+
 static void plan_call(call_t *call, const dms_context *context, const dms_matmul_args *args) {
     const dms_matmul_kernels *kernels = context->matmul;
     const dms_matmul_path *path = args->precision == DMS_PRECISION_BF16 ? &kernels->bf16 : &kernels->fp32;
     *call = (call_t){.args = args, .path = path, .block_depth = BLOCK_WORDS * path->word_depth};
-    // Multiples of the panels' widths, so that every pass but the last is made of whole ones.
-    call->pass_rows = DMS_MIN(PASS_LINES / path->rows * path->rows, dms_round_up(args->rows, path->rows));
-    call->pass_columns = DMS_MIN(PASS_LINES / path->columns * path->columns, dms_round_up(args->columns, path->columns));
+    call->pass_rows = most_lines(args->rows, path->rows);
+    call->pass_columns = most_lines(args->columns, path->columns);
     size_t most = PASS_WORDS / DMS_MAX(DMS_MAX(call->pass_rows, call->pass_columns), (size_t)1) * path->word_depth;
     size_t blocks = DMS_MAX(most / call->block_depth, (size_t)1);
     call->pass_depth = DMS_MIN(blocks * call->block_depth, dms_round_up(args->depth, path->word_depth));

@@ -1,10 +1,10 @@
 // What the driver of matrix products and the kernels of each instruction set agree on.
 //
 // Both operands are packed before they are multiplied: rows of `a` into panels of `rows`, columns of `b` into panels of
-// `columns`, each panel [depth][width], zeros where the matrix ends (Goto and van de Geijn, "Anatomy of high-performance
-// matrix multiplication", 2008). A word of a panel is four bytes: a float, or a pair of BF16 that lie next to each other
-// along the depth. Every element of the product has one accumulator per block of the depth, and blocks are added in
-// order; how the product is cut into tiles changes nothing.
+// `columns`, each panel [depth][width], zeros where the matrix ends (Goto and van de Geijn, "Anatomy of
+// high-performance matrix multiplication", 2008). A word of a panel is four bytes: a float, or a pair of BF16 that lie
+// next to each other along the depth. Every element of the product has one accumulator per block of the depth, and
+// blocks are added in order; how the product is cut into tiles changes nothing.
 #ifndef DMS_MATMUL_H
 #define DMS_MATMUL_H
 

@@ -13,7 +13,7 @@
 //   vf_sum, vf_maximum         over the lanes, in a fixed order
 //   vf_load_bf16, _f16, _fp8, _int8
 //   vf_transpose               VF_LANES x VF_LANES in place
-//   vd                         as many doubles; vd_add_product adds the exact product of two floats, rounded once or twice
+//   vd                         as many doubles; vd_add_product(sum, a, b) adds products of floats, exact in FP64
 //
 // and what follows from these is here. Included at the end of each of them, never by itself.
 

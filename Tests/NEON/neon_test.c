@@ -1,15 +1,10 @@
 // Compares the NEON kernels with their portable twins through the public interface, on shapes that leave tails in every
 // direction. Runs natively on AArch64 or under emulation (Scripts/test-neon.sh); prints one line per kernel.
 
-#include "dms_kernels.h"
+#include "neon_test.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-static dms_context *portable, *neon, *neon_threads;
-static int failures;
+dms_context *portable, *neon, *neon_threads;
+int failures;
 
 // MARK: Support
 
@@ -23,14 +18,14 @@ static float next_float(void) {
     return (float)((double)((z ^ (z >> 31)) >> 11) * 0x1p-52 - 1.0);
 }
 
-static void *memory(size_t bytes) {
+void *memory(size_t bytes) {
     void *p = aligned_alloc(64, (bytes + 127) / 64 * 64);
     if (!p) abort();
     memset(p, 0, bytes);
     return p;
 }
 
-static float *floats(size_t count, float scale) {
+float *floats(size_t count, float scale) {
     float *p = memory(count * sizeof *p);
     for (size_t i = 0; i < count; ++i) p[i] = next_float() * scale;
     return p;
@@ -45,12 +40,11 @@ static void *elements(dms_dtype type, size_t count, float scale) {
     return narrow;
 }
 
-static void fail(const char *what, const char *shape) {
+void fail(const char *what, const char *shape) {
     if (++failures <= 20) printf("FAILED %s: %s\n", what, shape);
 }
 
-// Relative to the largest expected value, as sums of both signs cancel.
-static void expect_near(const char *what, const char *shape, const float *a, const float *b, size_t count,
+void expect_near(const char *what, const char *shape, const float *a, const float *b, size_t count,
                         float tolerance) {
     float scale = 1e-6f;
     for (size_t i = 0; i < count; ++i) scale = fmaxf(scale, fabsf(b[i]));
@@ -62,11 +56,11 @@ static void expect_near(const char *what, const char *shape, const float *a, con
     }
 }
 
-static void expect_equal(const char *what, const char *shape, const void *a, const void *b, size_t bytes) {
+void expect_equal(const char *what, const char *shape, const void *a, const void *b, size_t bytes) {
     if (memcmp(a, b, bytes) != 0) fail(what, shape);
 }
 
-static void report(const char *what, int before) {
+void report(const char *what, int before) {
     printf("%-16s %s\n", what, failures == before ? "ok" : "FAILED");
 }
 
@@ -389,6 +383,7 @@ int main(void) {
     test_rows();
     test_rope();
     test_elements();
+    test_training();
     dms_context_free(neon_threads);
     dms_context_free(neon);
     dms_context_free(portable);
