@@ -68,7 +68,7 @@ struct SoftGateTests {
         // Five standard errors of the mean; the variance of the logistic distribution is pi squared over 3.
         #expect(abs(mean) < 5 * 1.8138 / Double(count).squareRoot())
         #expect(abs(variance - 3.289868) < 0.08)
-        #expect(draws.allSatisfy(\.isFinite))
+        #expect(draws.allSatisfy { $0.isFinite })
     }
 
     @Test("The noise depends on every place")

@@ -16,8 +16,11 @@ struct ForwardTests {
             var problem = try TrainingProblem(profile: profile, zeroing: zeroing, window: window, seed: UInt64(window))
             problem.temperature = 1e-6
             let workspace = try problem.workspace()
-            let (hidden, statistics) = problem.graph.forward(
-                problem.batch, try problem.treatment(), workspace: workspace)
+            let treatment = try problem.treatment()
+            let (hidden, statistics) = withExtendedLifetime(workspace) {
+                let (view, statistics) = problem.graph.forward(problem.batch, treatment, workspace: workspace)
+                return (values(view), statistics)
+            }
             #expect(statistics.hardRate > 0.1 && statistics.hardRate < 0.9)
 
             let merged = try LlamaParameters(problem.configuration)
@@ -40,11 +43,15 @@ struct ForwardTests {
     @Test("Without a gate it is the inference graph")
     func plain() throws {
         let problem = try TrainingProblem()
-        let (hidden, _) = problem.graph.forward(problem.batch, .untouched, workspace: try problem.workspace())
+        let workspace = try problem.workspace()
+        let hidden = withExtendedLifetime(workspace) {
+            values(problem.graph.forward(problem.batch, .untouched, workspace: workspace).hidden)
+        }
         let model = try LlamaModel(
             configuration: problem.configuration, weights: try problem.weights.inferenceWeights(), dms: nil,
             precision: .fp32, kernels: problem.kernels)
-        let dense = try Teacher(model, rows: problem.batch.rows).hidden(problem.batch)
+        let teacher = try Teacher(model, rows: problem.batch.rows)
+        let dense = try withExtendedLifetime(teacher) { values(try teacher.hidden(problem.batch)) }
         #expect(largestDifference(hidden, dense) < 2e-4)
     }
 
@@ -52,22 +59,24 @@ struct ForwardTests {
         _ model: LlamaModel, _ batch: TokenBatch, _ attention: DenseAttention, _ eviction: EvictionControl
     ) throws -> [Float] {
         let workspace = try ForwardWorkspace(model.configuration, maximumRows: batch.rows)
+        defer { withExtendedLifetime(attention) {} }
         var forward = ForwardBatch()
         for sequence in 0..<batch.sequences {
             forward.append(
                 sequence: sequence, tokens: batch.tokens[sequence * batch.length..<(sequence + 1) * batch.length],
                 firstPosition: 0)
         }
-        let hidden = try model.forward(forward, attention: attention, eviction: eviction, workspace: workspace)
-        return (0..<hidden.rows).flatMap { Array(hidden.row($0)) }
+        let copied = try values(
+            model.forward(forward, attention: attention, eviction: eviction, workspace: workspace))
+        // The workspace owns what was copied, and ends here.
+        _ = workspace.maximumRows
+        return copied
     }
 
-    private func largestDifference(_ left: MatrixView, _ right: [Float]) -> Float {
-        let left = (0..<left.rows).flatMap { Array(left.row($0)) }
-        return zip(left, right).map { abs($0 - $1) }.max() ?? .infinity
-    }
+    /// A copy, because a view dies with its owner.
+    private func values(_ view: MatrixView) -> [Float] { (0..<view.rows).flatMap { Array(view.row($0)) } }
 
-    private func largestDifference(_ left: MatrixView, _ right: MatrixView) -> Float {
-        largestDifference(left, (0..<right.rows).flatMap { Array(right.row($0)) })
+    private func largestDifference(_ left: [Float], _ right: [Float]) -> Float {
+        zip(left, right).map { abs($0 - $1) }.max() ?? .infinity
     }
 }

@@ -70,7 +70,8 @@ struct GradientTests {
         let problem = try TrainingProblem(zeroing: ChannelZeroing.none)
         let gradients = try problem.gradients()
         _ = try problem.loss(try problem.treatment(), into: gradients)
-        #expect(problem.gates.borrowedRowsAreZero(in: try #require(gradients.weights)))
+        let weights = try #require(gradients.weights)
+        #expect(problem.gates.borrowedRowsAreZero(in: weights))
     }
 
     @Test("Frozen weights give the gates the same gradient")
@@ -81,7 +82,8 @@ struct GradientTests {
         let gateOnly = TrainingGradients(weights: nil, gates: try GateParameters(like: problem.gates))
         _ = try problem.loss(treatment, into: all)
         _ = try problem.loss(treatment, into: gateOnly)
-        #expect(bits(try #require(all.gates).arena) == bits(try #require(gateOnly.gates).arena))
+        let (left, right) = (try #require(all.gates), try #require(gateOnly.gates))
+        #expect(bits(left.arena) == bits(right.arena))
     }
 
     @Test("Neither checkpointing nor the number of threads changes a bit", arguments: [1, 2, 3])
@@ -96,8 +98,10 @@ struct GradientTests {
             let gradients = try problem.gradients()
             let loss = try problem.loss(try problem.treatment(), into: gradients, activationBytes: bytes)
             #expect(loss == expectedLoss)
-            #expect(bits(try #require(gradients.weights).arena) == bits(try #require(expected.weights).arena))
-            #expect(bits(try #require(gradients.gates).arena) == bits(try #require(expected.gates).arena))
+            let (weights, gates) = (try #require(gradients.weights), try #require(gradients.gates))
+            let (otherWeights, otherGates) = (try #require(expected.weights), try #require(expected.gates))
+            #expect(bits(weights.arena) == bits(otherWeights.arena))
+            #expect(bits(gates.arena) == bits(otherGates.arena))
         }
     }
 }

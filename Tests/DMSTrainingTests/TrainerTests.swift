@@ -77,10 +77,11 @@ struct TrainerTests {
     func start() throws {
         let tiny = try TinyRun()
         let trainer = try tiny.trainer(try tiny.recipe(trainable: .gate))
-        // Gates at logit -5 with noise: alpha of about 1 % and more for some.
+        // Gates at logit -5 with logistic noise: a mean alpha of a few percent.
         let record = try trainer.step()
         #expect(record.hardRate == 0)
-        #expect(record.tokenLoss < 0.02)
+        #expect(record.softRate < 0.05)
+        #expect(record.tokenLoss < 0.1)
     }
 
     @Test("Training the gates alone leaves every weight of the base as it was, and moves the gates")
@@ -90,7 +91,8 @@ struct TrainerTests {
         let before = bits(trainer.weights.arena)
         for _ in 0..<4 { _ = try trainer.step() }
         #expect(bits(trainer.weights.arena) == before)
-        #expect(bits(try #require(trainer.gates).arena).contains { $0 != 0 })
+        let gates = try #require(trainer.gates)
+        #expect(bits(gates.arena).contains { $0 != 0 })
     }
 
     @Test("The soft rate follows a target that rises")
@@ -169,7 +171,8 @@ struct TrainerTests {
             abs(alone.weights.arena.pointer[$0] - first.weights.arena.pointer[$0])
         }.max()
         // Five steps of 1e-3 at most each: sums in another order move a weight by far less than a step.
-        #expect(try #require(difference) < 1e-4)
+        let largest = try #require(difference)
+        #expect(largest < 1e-4)
     }
 }
 
@@ -183,16 +186,17 @@ struct TrainingRunTests {
         let interrupted = folder.path + "/b"
         let whole = try tiny.run(try tiny.trainer(try tiny.recipe()), in: undisturbed)
         try whole.folder.require(resuming: false)
-        #expect(try whole.run(resuming: false) == .finished)
+        let first = try whole.run(resuming: false)
+        #expect(first == .finished)
 
         let part = try tiny.run(try tiny.trainer(try tiny.recipe()), in: interrupted)
         try part.folder.require(resuming: false)
-        #expect(
-            try part.run(resuming: false, shouldStop: { part.trainer.completedSteps == stop })
-                == .interrupted(step: stop))
+        let stopped = try part.run(resuming: false, shouldStop: { part.trainer.completedSteps == stop })
+        #expect(stopped == .interrupted(step: stop))
         let rest = try tiny.run(try tiny.trainer(try tiny.recipe()), in: interrupted)
         try rest.folder.require(resuming: true)
-        #expect(try rest.run(resuming: true) == .finished)
+        let second = try rest.run(resuming: true)
+        #expect(second == .finished)
 
         for name in ["model.safetensors", "dms_metadata.json", "config.json", "training/cr2/model.safetensors"] {
             let left = try Data(contentsOf: URL(fileURLWithPath: undisturbed + "/" + name))
@@ -200,7 +204,8 @@ struct TrainingRunTests {
             // Metadata hold means of what was logged, nothing about time.
             #expect(left == right, "\(name)")
         }
-        #expect(try StepLog(path: rest.folder.steps, after: 10).records.map(\.step) == Array(1...10))
+        let log = try StepLog(path: rest.folder.steps, after: 10)
+        #expect(log.records.map(\.step) == Array(1...10))
     }
 
     @Test("The finished folder is a checkpoint that states what it is, and loads")
@@ -217,10 +222,10 @@ struct TrainingRunTests {
         #expect(directory.configuration.raw["dms_cr"] == .integer(4))
         let kernels = try CPUKernels(threads: 1)
         let loaded = try LlamaParameters(directory, kernels: kernels)
-        #expect(bits(loaded.arena) == bits(try run.trainer.mergedWeights().arena))
-        let log = try JSONReader.parse(
-            Array(try Data(contentsOf: URL(fileURLWithPath: folder.path + "/out/training_log.json")))
-        ).objectValue
+        let merged = try run.trainer.mergedWeights()
+        #expect(bits(loaded.arena) == bits(merged.arena))
+        let text = try Data(contentsOf: URL(fileURLWithPath: folder.path + "/out/training_log.json"))
+        let log = try JSONReader.parse(Array(text)).objectValue
         #expect(log?["log"]?.arrayValue?.count == 10)
         #expect(log?["config"]?.objectValue?["steps_per_cr"] == .integer(2))
         let entry = log?["log"]?.arrayValue?.last?.objectValue

@@ -76,6 +76,7 @@ struct TrainingProblem {
         _ treatment: ChannelTreatment, into gradients: TrainingGradients? = nil, activationBytes: Int = 1 << 30
     ) throws -> Double {
         let workspace = try workspace(activationBytes: activationBytes)
+        defer { withExtendedLifetime(workspace) {} }
         let head = try OutputHead(
             vocabulary: configuration.vocabularySize, rows: batch.rows, distils: false, kernels: kernels,
             precision: .fp32)
