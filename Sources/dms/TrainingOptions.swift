@@ -33,7 +33,8 @@ struct TrainingOptions: ParsableArguments {
     var activationMemory = ByteCount(bytes: 2 << 30)
 
     func validate() throws {
-        for (name, value) in [("batch-size", batchSize), ("save-every", saveEvery)] where !(1...1 << 20).contains(value) {
+        for (name, value) in [("batch-size", batchSize), ("save-every", saveEvery)] where !(1...1 << 20).contains(value)
+        {
             throw ValidationError("--\(name): found \(value), required 1 to 1048576")
         }
         if corpus.isEmpty { throw ValidationError("--corpus: found no file, required at least one") }

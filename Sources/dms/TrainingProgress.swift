@@ -22,7 +22,8 @@ final class TrainingProgress {
         case .pretraining: text += ", loss \(Units.fixed(record.tokenLoss, 4))"
         case .zeroing: text += ", zeroing, KL \(Units.fixed(record.tokenLoss, 5))"
         case .gating:
-            text += ", ratio \(Units.fixed(record.ratio, 2)), KL \(Units.fixed(record.tokenLoss, 5)), evicts "
+            text +=
+                ", ratio \(Units.fixed(record.ratio, 2)), KL \(Units.fixed(record.tokenLoss, 5)), evicts "
                 + "\(Units.fixed(record.softRate, 3)) soft, \(Units.fixed(record.hardRate, 3)) hard of "
                 + Units.fixed(record.targetRate, 3)
         }

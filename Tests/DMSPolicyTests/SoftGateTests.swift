@@ -74,7 +74,8 @@ struct SoftGateTests {
     @Test("The noise depends on every place")
     func noiseDependsOnEveryPlace() {
         func value(_ seed: UInt64, _ step: Int, _ micro: Int, _ layer: Int, _ s: Int, _ h: Int, _ p: Int) -> Float {
-            LogisticNoise(seed: seed, step: step, microStep: micro).layer(layer).value(sequence: s, head: h, position: p)
+            let noise = LogisticNoise(seed: seed, step: step, microStep: micro).layer(layer)
+            return noise.value(sequence: s, head: h, position: p)
         }
         let first = value(1, 2, 3, 4, 5, 6, 7)
         #expect(first == value(1, 2, 3, 4, 5, 6, 7))

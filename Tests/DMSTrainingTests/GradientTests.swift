@@ -13,7 +13,8 @@ struct GradientTests {
     /// A gradient with a missing, doubled or misplaced part is not the steepest direction's slope. The loss is a mean of
     /// FP32 losses around 4.6, good to 1e-6; with steps of 4e-3 the difference is good to 2e-4 plus curvature.
     private func check(
-        _ problem: TrainingProblem, _ treatment: ChannelTreatment, _ values: ParameterArena, _ gradients: ParameterArena,
+        _ problem: TrainingProblem, _ treatment: ChannelTreatment, _ values: ParameterArena,
+        _ gradients: ParameterArena,
         skipping skipped: Set<String> = []
     ) throws {
         for (index, entry) in values.layout.entries.enumerated() where !skipped.contains(entry.name) {

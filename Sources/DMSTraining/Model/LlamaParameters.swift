@@ -66,7 +66,8 @@ public final class LlamaParameters: Sendable {
             let aligned = try HostBuffer(byteCount: tensor.bytes.count)
             aligned.pointer.copyMemory(from: base, byteCount: tensor.bytes.count)
             kernels.convert(
-                aligned.pointer, ScalarType(tensor.dtype), to: arena.matrix(index).pointer, .float32, count: entry.count)
+                aligned.pointer, ScalarType(tensor.dtype), to: arena.matrix(index).pointer, .float32, count: entry.count
+            )
         }
     }
 

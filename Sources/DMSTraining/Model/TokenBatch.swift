@@ -6,7 +6,8 @@ public struct TokenBatch: Sendable, Hashable {
 
     /// - Precondition: The sequences are not empty and equally long.
     public init(_ sequences: [[Int32]]) {
-        precondition(sequences.allSatisfy { $0.count == sequences[0].count && !$0.isEmpty }, "sequences of unequal length")
+        precondition(
+            sequences.allSatisfy { $0.count == sequences[0].count && !$0.isEmpty }, "sequences of unequal length")
         tokens = sequences.flatMap { $0 }
         self.sequences = sequences.count
         length = sequences[0].count

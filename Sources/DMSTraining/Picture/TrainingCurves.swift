@@ -31,7 +31,8 @@ public struct TrainingCurves {
             """
         let isPretraining = records.first?.phase == .pretraining
         let losses = records.map(\.tokenLoss)
-        let name = isPretraining ? "Cross-entropy, nats per token" : "KL(teacher ‖ student), nats per token"
+        let name =
+            isPretraining ? "Cross-entropy, nats per token" : "KL(teacher ‖ student), nats per token"
         text += panel(top: 40, title: name, top: losses.max() ?? 1, series: [("a", losses, nil)])
         if hasGates {
             text += panel(
@@ -54,20 +55,19 @@ public struct TrainingCurves {
         top: Double, title: String, top maximum: Double, series: [(style: String, values: [Double], label: String?)]
     ) -> String {
         let scale = maximum > 0 && maximum.isFinite ? maximum : 1
-        var text = "<text class=\"ink\" font-weight=\"600\" x=\"\(number(Self.left))\" y=\"\(number(top - 12))\">\(title)</text>\n"
+        var text = label(title, "ink\" font-weight=\"600", x: Self.left, y: top - 12)
         for step in 0...4 {
             let y = top + Self.panelHeight * (1 - Double(step) / 4)
             text += line("grid", Self.left, y, Self.width - Self.right, y)
-            text += "<text class=\"ink\" text-anchor=\"end\" x=\"\(number(Self.left - 8))\" y=\"\(number(y + 4))\">"
-                + "\(label(scale * Double(step) / 4))</text>\n"
+            text += label(scaleText(scale * Double(step) / 4), "ink\" text-anchor=\"end", x: Self.left - 8, y: y + 4)
         }
         text += line("axis", Self.left, top, Self.left, top + Self.panelHeight)
         text += line("axis", Self.left, top + Self.panelHeight, Self.width - Self.right, top + Self.panelHeight)
         for (index, curve) in series.enumerated() {
             text += "<path class=\"\(curve.style)\" d=\"\(path(curve.values, top: top, scale: scale))\"/>\n"
             if let label = curve.label {
-                let x = Self.left + 14 + Double(index) * 150
-                text += "<text class=\"\(curve.style)f\" x=\"\(number(x))\" y=\"\(number(top + 16))\">\(label)</text>\n"
+                text += self.label(
+                    label, "\(curve.style)f", x: Self.left + 14 + Double(index) * 150, y: top + 16)
             }
         }
         return text
@@ -78,8 +78,9 @@ public struct TrainingCurves {
         guard count > 0 else { return "" }
         let span = Self.width - Self.left - Self.right
         return (0..<count).map { point in
-            let range = point * values.count / count..<max(point * values.count / count + 1, (point + 1) * values.count / count)
-            let mean = values[range].reduce(0, +) / Double(range.count)
+            let start = point * values.count / count
+            let end = max(start + 1, (point + 1) * values.count / count)
+            let mean = values[start..<end].reduce(0, +) / Double(end - start)
             let x = Self.left + span * (count == 1 ? 0.5 : Double(point) / Double(count - 1))
             let y = top + Self.panelHeight * (1 - min(1, max(0, mean / scale)))
             return "\(point == 0 ? "M" : "L")\(number(x)) \(number(y))"
@@ -92,7 +93,11 @@ public struct TrainingCurves {
 
     private func number(_ value: Double) -> String { "\((value * 10).rounded() / 10)" }
 
-    private func label(_ value: Double) -> String {
+    private func label(_ text: String, _ style: String, x: Double, y: Double) -> String {
+        "<text class=\"\(style)\" x=\"\(number(x))\" y=\"\(number(y))\">\(text)</text>\n"
+    }
+
+    private func scaleText(_ value: Double) -> String {
         let digits = value >= 10 || value == 0 ? 10.0 : value >= 0.1 ? 100 : 10000
         return "\((value * digits).rounded() / digits)"
     }

@@ -128,7 +128,8 @@ public final class Trainer {
         let treatment = try treatment(stage, microStep: global)
         let targets: TrainingTargets =
             if let teacher {
-                .teacher(hidden: try teacher.hidden(batch), head: teacher.model.weights.head, precision: teacherPrecision)
+                .teacher(
+                    hidden: try teacher.hidden(batch), head: teacher.model.weights.head, precision: teacherPrecision)
             } else {
                 .nextToken
             }
