@@ -33,3 +33,7 @@ if [ "$failed" -ne 0 ]; then
 fi
 "$compiler" -static "${objects[@]}" -lm -lpthread -o "$build/neon_test"
 "$emulator" "$build/neon_test"
+
+"$compiler" -static -std=c11 -O2 -Wall -Wextra -ISources/CDMSDigest/include Sources/CDMSDigest/*.c \
+    Tests/NEON/sha256_test.c -lpthread -o "$build/sha256_test"
+"$emulator" "$build/sha256_test"
