@@ -77,9 +77,18 @@ public protocol InferenceKernels: AnyObject, Sendable {
 
     /// The first index of each row's maximum.
     func argmax(_ rows: MatrixView, into output: UnsafeMutablePointer<Int32>)
+
+    /// Calls `body` with every index below `count`, in any order and by whatever threads the backend has on the host;
+    /// returns when all calls have.
+    func forEach(_ count: Int, _ body: @Sendable (Int) -> Void)
 }
 
 extension InferenceKernels {
+    /// One after the other, for a backend without threads on the host.
+    public func forEach(_ count: Int, _ body: @Sendable (Int) -> Void) {
+        for index in 0..<count { body(index) }
+    }
+
     /// One linear layer.
     public func linear(_ input: MatrixView, precision: Precision, _ task: LinearTask) {
         linear(input, precision: precision, task, nil, nil)

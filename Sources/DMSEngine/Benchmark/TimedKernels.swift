@@ -100,4 +100,8 @@ public final class TimedKernels: InferenceKernels, @unchecked Sendable {
     public func argmax(_ rows: MatrixView, into output: UnsafeMutablePointer<Int32>) {
         timed(\.other) { base.argmax(rows, into: output) }
     }
+
+    public func forEach(_ count: Int, _ body: @Sendable (Int) -> Void) {
+        timed(\.other) { base.forEach(count, body) }
+    }
 }
