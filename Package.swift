@@ -45,11 +45,12 @@ let package = Package(
     ],
     targets: [
         .target(name: "CDMSKernels", cSettings: kernelSettings),
+        .target(name: "CDMSDigest", cSettings: kernelSettings),
         library("DMSJSON"),
         library("DMSPolicy"),
         library("DMSTensor", ["CDMSKernels"]),
         library("DMSTokenizer", ["DMSJSON"]),
-        library("DMSCheckpoint", ["DMSJSON", "DMSPolicy", "DMSTokenizer"]),
+        library("DMSCheckpoint", ["CDMSDigest", "DMSJSON", "DMSPolicy", "DMSTokenizer"]),
         library("DMSModel", ["DMSCheckpoint", "DMSPolicy", "DMSTensor"]),
         library("DMSCache", ["DMSModel", "DMSPolicy", "DMSTensor"]),
         library(
@@ -93,7 +94,7 @@ let package = Package(
             "DMSTrainingTests",
             ["DMSTraining", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
         // The binary itself is a dependency: the tests run it.
-        tests("dmsTests", ["dms", "DMSJSON"]),
+        tests("dmsTests", ["dms", "DMSCheckpoint", "DMSJSON"]),
     ],
     cLanguageStandard: .c11
 )

@@ -19,11 +19,11 @@ build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 
 objects=()
-for source in Sources/CDMSKernels/*.c Tests/NEON/*.c; do
+for source in Sources/CDMSKernels/*.c Sources/CDMSDigest/*.c Tests/NEON/*.c; do
     object=$build/$(basename "$source").o
     case $source in Sources/*) objects+=("$object") ;; esac
     "$compiler" -std=c11 -O2 -ffp-contract=off -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
-        -ISources/CDMSKernels/include -c "$source" -o "$object" &
+        -ISources/CDMSKernels/include -ISources/CDMSDigest/include -c "$source" -o "$object" &
 done
 failed=0
 for job in $(jobs -p); do wait "$job" || failed=1; done

@@ -28,7 +28,7 @@ extension CompactAttention {
                 appendStored(block, head, stream(layer, head), sequence, to: &runs)
                 appendStaged(block, head, decisions, to: &runs)
             }
-            computeAttention(input.queries, into: output)
+            try computeAttention(input.queries, into: output)
             try commit(block, layer, sequence, decisions)
             row = end
         }

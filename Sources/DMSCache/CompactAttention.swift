@@ -182,7 +182,7 @@ public final class CompactAttention: AttentionOperator {
             try decode(layer: layer, span, sequence, input, decisions)
             decodes = true
         }
-        if decodes { computeAttention(input.queries, into: output) }
+        if decodes { try computeAttention(input.queries, into: output) }
         for (span, sequence) in zip(spans, active) where span.rows.count > 1 {
             count(decisions, span, sequence)
             try prefill(layer: layer, span, sequence, input, decisions, into: output)
@@ -212,8 +212,8 @@ public final class CompactAttention: AttentionOperator {
     /// The part of a `[rows, keyValueHeads · d]` matrix that belongs to a head.
     func columns(of head: Int) -> Range<Int> { head * shape.headDimension..<(head + 1) * shape.headDimension }
 
-    func computeAttention(_ queries: MatrixView, into output: MatrixView) {
-        kernels.attention(
+    func computeAttention(_ queries: MatrixView, into output: MatrixView) throws(MemoryError) {
+        try kernels.attention(
             queries, lists, shape: shape, kvType: configuration.kvType, precision: precision, into: output)
     }
 

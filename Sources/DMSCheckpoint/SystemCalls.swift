@@ -22,6 +22,9 @@ enum SystemCalls {
         return "\(String(cString: strerror(code))) (errno \(code))"
     }
 
+    /// Processors that are online.
+    static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
     /// What lies at a path, symbolic links followed; `nil` when there is nothing or it cannot be reached.
     static func kind(ofPath path: String) -> FileKind? {
         var status = stat()

@@ -4,7 +4,10 @@ public import DMSTensor
 /// A model with the memory to run it: sequences go through in passes of bounded size.
 public final class ModelRunner {
     public let model: LlamaModel
-    /// The most tokens of one pass (`--prefill-chunk`); it changes memory and speed, never results.
+    /// The most tokens of one pass (`--prefill-chunk`).
+    ///
+    /// It changes memory and speed. Results change by rounding where the cache keeps its keys in an order that depends on
+    /// when they arrived, as the compact one does, and not at all on the strict path.
     public let passLength: Int
     private let workspace: ForwardWorkspace
 

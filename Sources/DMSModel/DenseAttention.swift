@@ -71,7 +71,7 @@ public final class DenseAttention: AttentionOperator {
 
     public func attend(layer: Int, _ input: AttentionInput, into output: MatrixView) throws {
         lists.removeAll()
-        ownPosition.withUnsafeBufferPointer { ownPosition in
+        try ownPosition.withUnsafeBufferPointer { ownPosition in
             for span in batch.spans {
                 guard let sequence = sequences[span.sequence] else { preconditionFailure("attend before begin") }
                 sequence.store(layer: layer, span: span, input: input, kernels: kernels)
@@ -88,7 +88,7 @@ public final class DenseAttention: AttentionOperator {
                             isMasked: retention != nil))
                 }
             }
-            kernels.attention(
+            try kernels.attention(
                 input.queries, lists, shape: shape, kvType: kvType, precision: precision, into: output)
         }
     }

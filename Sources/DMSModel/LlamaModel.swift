@@ -18,11 +18,11 @@ public final class LlamaModel: Sendable {
     private let evictionHead: EvictionHead?
 
     /// - Throws: ``ModelError`` when the decision source is not one that this graph reads, or the borrowed channel
-    ///   does not exist.
+    ///   does not exist; `MemoryError` when the system has no memory for the kernels to work in.
     public init(
         configuration: LlamaConfiguration, weights: LlamaWeights, dms: DMSConfiguration?, precision: Precision,
         kernels: any InferenceKernels
-    ) throws(ModelError) {
+    ) throws {
         self.configuration = configuration
         self.weights = weights
         self.dms = dms
@@ -32,6 +32,10 @@ public final class LlamaModel: Sendable {
             queryHeads: configuration.headCount, keyValueHeads: configuration.keyValueHeadCount,
             headDimension: configuration.headDimension)
         inverseFrequencies = configuration.rope.inverseFrequencies(headDimension: configuration.headDimension)
+        let widest = max(
+            configuration.hiddenSize, configuration.intermediateSize,
+            configuration.headCount * configuration.headDimension)
+        try kernels.reserveLinear(inputs: widest, precision: precision)
         guard let dms else {
             evictionHead = nil
             return

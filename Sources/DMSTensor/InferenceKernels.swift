@@ -20,6 +20,12 @@ public protocol InferenceKernels: AnyObject, Sendable {
     /// What the backend runs on, in words: "cpu avx512-bf16, 2 threads".
     var name: String { get }
 
+    /// Takes the memory that linear layers of up to so many inputs need, whatever their rows, so that none of them can
+    /// lack it later. Who runs a model asks once, ahead.
+    ///
+    /// - Throws: ``MemoryError`` when the system has no such memory to give.
+    func reserveLinear(inputs: Int, precision: Precision) throws(MemoryError)
+
     /// Up to three layers that read the same `input` `[rows, inputs]`; each output is `[rows, outputs]`.
     func linear(
         _ input: MatrixView, precision: Precision, _ first: LinearTask, _ second: LinearTask?, _ third: LinearTask?)
@@ -42,9 +48,12 @@ public protocol InferenceKernels: AnyObject, Sendable {
     func embedding(_ ids: [Int32], table: LinearWeight, into output: MatrixView)
 
     /// Attention of `queries` `[rows, queryHeads · d]` over the runs of `batch`, into `output` of the same shape.
+    ///
+    /// - Throws: ``MemoryError`` when the system has no memory for the intermediate results of so many keys; `output` has
+    ///   not been written then.
     func attention(
         _ queries: MatrixView, _ batch: borrowing AttentionBatch, shape: AttentionShape, kvType: ScalarType,
-        precision: Precision, into output: MatrixView)
+        precision: Precision, into output: MatrixView) throws(MemoryError)
 
     /// Stores rows of one KV head in a cache's element type; scales are written for FP8 and INT8.
     func storeKV(
@@ -68,9 +77,18 @@ public protocol InferenceKernels: AnyObject, Sendable {
 
     /// The first index of each row's maximum.
     func argmax(_ rows: MatrixView, into output: UnsafeMutablePointer<Int32>)
+
+    /// Calls `body` with every index below `count`, in any order and by whatever threads the backend has on the host;
+    /// returns when all calls have.
+    func forEach(_ count: Int, _ body: @Sendable (Int) -> Void)
 }
 
 extension InferenceKernels {
+    /// One after the other, for a backend without threads on the host.
+    public func forEach(_ count: Int, _ body: @Sendable (Int) -> Void) {
+        for index in 0..<count { body(index) }
+    }
+
     /// One linear layer.
     public func linear(_ input: MatrixView, precision: Precision, _ task: LinearTask) {
         linear(input, precision: precision, task, nil, nil)

@@ -8,7 +8,7 @@ struct ComputeOptions: ParsableArguments {
         help: "fp32 or bf16: how products are computed; sums are FP32 in both. (default: bf16)")
     private var statedPrecision: Precision?
 
-    @Option(help: "Threads that compute. (default: one per processor)")
+    @Option(help: "Threads that compute. (default: one per processor this process may use)")
     var threads: Int?
 
     var precision: Precision { statedPrecision ?? .bf16 }

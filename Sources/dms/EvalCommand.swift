@@ -65,7 +65,9 @@ struct EvalCommand: ParsableCommand {
     @Option(help: ArgumentHelp("strict (dense cache and mask), compact (serving cache), or both; both for wikitext."))
     var path: EvalPath = .compact
 
-    @Option(help: ArgumentHelp("Tokens per forward pass; changes speed and memory.", valueName: "tokens"))
+    @Option(
+        help: ArgumentHelp(
+            "Tokens per forward pass; changes speed and memory, and figures by rounding only.", valueName: "tokens"))
     var prefillChunk = GenerationParameters.defaultPrefillChunk
 
     @Option(

@@ -31,7 +31,7 @@ struct EvalSetup {
             let directory = try ModelDirectory.open(path: path)
             try Self.requireSameVocabulary(loaded, directory)
             try Self.requireSameTokenizer(loaded, directory, text: corpus?.text ?? "", tokens: tokens, command)
-            let metadata = try DMSMetadata.read(directory: path, config: directory.configuration.raw)
+            let metadata = try directory.dmsMetadata()
             return try LlamaModel(
                 configuration: directory.configuration,
                 weights: try LlamaWeights(directory, precision: command.compute.precision, kernels: kernels),

@@ -16,7 +16,8 @@ struct GenerateCommand: ParsableCommand {
             is the argument, or all of standard input, its last line break included.
 
             A model with dms_metadata.json evicts from its cache while it runs; --no-evict keeps everything. \
-            Results do not depend on --threads or --prefill-chunk.
+            Results do not depend on --threads, and on --prefill-chunk only by rounding, which may tip a decision that is \
+            close.
 
             \(SamplingOptions.explanation)
 

@@ -121,8 +121,12 @@ struct InspectReport {
 
     private var eviction: [String] {
         guard let dms else { return ["eviction    none: no \(DMSMetadata.fileName), no dms_ keys in config.json"] }
+        let check =
+            dms.weightsSHA256 == nil
+            ? "no weights_sha256 is stated, so these may be any" : "hashed, and the ones that weights_sha256 names"
         return ["eviction    Dynamic Memory Sparsification"]
             + fields(dms).map { "  \(Self.padded($0.field.rawValue)) \(Self.plain($0.value))  (\($0.origin))" }
+            + ["  \(Self.padded("weights")) \(check)"]
     }
 
     private var cost: String {
@@ -170,8 +174,10 @@ struct InspectReport {
 
     private func evictionJSON(_ dms: DMSMetadata) -> JSONObject {
         fields(dms).reduce(into: JSONObject()) { object, entry in
-            object[entry.field.rawValue] = .object(
-                JSONObject(["value": entry.value, "origin": .string(entry.origin)]))
+            var field = JSONObject(["value": entry.value, "origin": .string(entry.origin)])
+            // Metadata of other weights has been refused by now.
+            if entry.field == .weightsSHA256 { field["verified"] = .bool(true) }
+            object[entry.field.rawValue] = .object(field)
         }
     }
 }

@@ -98,24 +98,43 @@ struct DMSMetadataFilesTests {
         try sample(weights: digest).write(toDirectory: directory.path)
         let metadata = try #require(try DMSMetadata.read(directory: directory.path, config: JSONObject()))
         #expect(try metadata.verifyWeights(in: directory.path) == .verified)
-        #expect(try metadata.verifyWeightsAtLoad(in: directory.path) == .verified)
         #expect(try sample().verifyWeights(in: directory.path) == .notStated)
 
         try directory.write("abd", to: "model.safetensors")
         let content = try #require(throws: CheckpointError.self) {
-            try metadata.verifyWeightsAtLoad(in: directory.path)
+            try metadata.verifyWeights(in: directory.path)
         }
         #expect(content.file == directory.path + "/dms_metadata.json")
         #expect(content.subject == .key("weights_sha256"))
-        // Beyond the limit only the length is compared.
-        #expect(try metadata.verifyWeights(in: directory.path, upTo: 2) == .deferred)
         try directory.write("abcd", to: "model.safetensors")
         let length = try #require(throws: CheckpointError.self) {
-            try metadata.verifyWeights(in: directory.path, upTo: 2)
+            try metadata.verifyWeights(in: directory.path)
         }
         #expect(length.subject == .key("weights_bytes"))
         unlink(directory.path + "/model.safetensors")
-        #expect(throws: CheckpointError.self) { try metadata.verifyWeightsAtLoad(in: directory.path) }
+        #expect(throws: CheckpointError.self) { try metadata.verifyWeights(in: directory.path) }
+    }
+
+    @Test("Weights of any size are hashed: one changed byte in more than 256 MiB is refused")
+    func largeWeights() throws {
+        let directory = try TemporaryFolder()
+        let path = directory.path + "/model.safetensors"
+        // A file with a hole, which takes no room on the disk.
+        let length = (256 << 20) + 12_345
+        try directory.write("", to: "model.safetensors")
+        #expect(truncate(path, off_t(length)) == 0)
+        let digest = try WeightsDigest(directory: directory.path)
+        // head -c 268447801 /dev/zero | sha256sum
+        #expect(digest.sha256 == "25020d9458d68a4237e1667409a8c232858904f2146293b2a07936ddce7b4b22")
+        let metadata = try sample(weights: digest)
+        #expect(try metadata.verifyWeights(in: directory.path) == .verified)
+        let file = try #require(fopen(path, "r+b"))
+        fseek(file, length / 2, SEEK_SET)
+        fputc(1, file)
+        fclose(file)
+        let error = try #require(throws: CheckpointError.self) { try metadata.verifyWeights(in: directory.path) }
+        #expect(error.file == directory.path + "/dms_metadata.json")
+        #expect(error.subject == .key("weights_sha256"))
     }
 
     @Test("Shards are hashed in the order of their names")
@@ -175,60 +194,6 @@ struct DMSMetadataModelTests {
     }
 }
 
-@Suite("SHA-256")
-struct DMSMetadataSHA256Tests {
-    @Test(
-        "Known digests",
-        arguments: [
-            ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
-            ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
-            (
-                "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
-                "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
-            ),
-            (
-                "abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrstnopqrstu",
-                "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1"
-            ),
-        ])
-    func known(text: String, digest: String) {
-        #expect(SHA256.hexDigest(of: text) == digest)
-    }
-
-    @Test("A million letters, added in uneven pieces")
-    func million() {
-        let letters = [UInt8](repeating: UInt8(ascii: "a"), count: 1000)
-        var hash = SHA256()
-        var count = 0
-        var piece = 1
-        while count < 1_000_000 {
-            let taken = min(piece % 1000, 1_000_000 - count)
-            letters[..<taken].withUnsafeBytes { hash.update($0) }
-            count += taken
-            piece += 61
-        }
-        #expect(
-            SHA256.hex(hash.finalize()) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0")
-    }
-
-    @Test("Every length around a block's end, in one piece and byte by byte")
-    func lengths() {
-        // The digest of all digests, from Python's hashlib over bytes(i * 7 + 1 & 255 for i in range(n)).
-        var all = SHA256()
-        for length in 0...200 {
-            let message = (0..<length).map { UInt8(truncatingIfNeeded: $0 * 7 + 1) }
-            var whole = SHA256()
-            message.withUnsafeBytes { whole.update($0) }
-            let digest = whole.finalize()
-            var single = SHA256()
-            for byte in message { [byte].withUnsafeBytes { single.update($0) } }
-            #expect(single.finalize() == digest)
-            digest.withUnsafeBytes { all.update($0) }
-        }
-        #expect(SHA256.hex(all.finalize()) == "a762260eaf7d0bf0f3e5c702dd2bc7de18bb629df9cad5b668d384084812f4f8")
-    }
-}
-
 @Suite("DMS metadata: golden checkpoint")
 struct DMSMetadataGoldenTests {
     @Test("Both files of the published form are read and agree", .enabled(if: SharedFiles.areAvailable))
@@ -242,7 +207,7 @@ struct DMSMetadataGoldenTests {
         #expect(metadata.contextLength == 1024)
         #expect(metadata.compressionMode == nil)
         #expect(metadata.origins[.profile] == .convention)
-        #expect(try metadata.verifyWeightsAtLoad(in: model.path) == .notStated)
+        #expect(try metadata.verifyWeights(in: model.path) == .notStated)
         let base = try ModelDirectory.open(path: SharedFiles.path("models/wiki-llama-8m"))
         #expect(try base.dmsMetadata() == nil)
     }

@@ -1,4 +1,7 @@
+import DMSCheckpoint
 import DMSJSON
+import DMSTestSupport
+import Foundation
 import Testing
 
 @Suite("dms inspect")
@@ -35,16 +38,60 @@ struct InspectCommandTests {
         #expect(try Command.run("inspect", "--model", model.path).output.contains("eviction    none"))
     }
 
-    @Test("bad metadata is refused by file and key")
-    func refused() throws {
-        var metadata = TinyFolder.metadata(window: 8)
-        metadata["window_size"] = .string("wide")
-        let model = try TinyFolder(dms: metadata)
-        for verb in [["inspect"], ["generate", "hi"]] {
-            let result = try Command.run(verb + ["--model", model.path], input: [])
-            #expect(result.status == 1)
-            #expect(result.error.contains("dms_metadata.json"))
-            #expect(result.error.contains("window_size"))
+    private static let good = #""window_size": 8, "alpha_scale": 100, "alpha_offset": 5"#
+
+    @Test(
+        "bad metadata is refused by file and key, whoever reads it",
+        arguments: [
+            (#""alpha_scale": 100, "alpha_offset": 5"#, "{}", "dms_metadata.json", "window_size"),
+            (#""window_size": 8, "alpha_scale": NaN, "alpha_offset": 5"#, "{}", "dms_metadata.json", "alpha_scale"),
+            (
+                #""window_size": 2147483648, "alpha_scale": 1, "alpha_offset": 5"#, "{}", "dms_metadata.json",
+                "window_size"
+            ),
+            (good + #", "profile": "unheard-of""#, "{}", "dms_metadata.json", "profile"),
+            (
+                good + #", "weights_sha256": "\#(String(repeating: "0", count: 64))""#, "{}", "dms_metadata.json",
+                "weights_sha256"
+            ),
+            (good + #", "weights_bytes": 1"#, "{}", "dms_metadata.json", "weights_bytes"),
+            (good, #"{"dms_window_size": 9}"#, "config.json", "dms_window_size"),
+        ])
+    func refused(metadata: String, config: String, file: String, key: String) throws {
+        let model = try TinyFolder()
+        try model.folder.write("{\(metadata)}", to: "dms_metadata.json")
+        let own = try #require(
+            try JSONReader.parse(Array(String(contentsOfFile: model.folder.file("config.json"), encoding: .utf8).utf8))
+                .objectValue)
+        var merged = own
+        for (key, value) in try #require(try JSONReader.parse(Array(config.utf8)).objectValue).entries {
+            merged[key] = value
         }
+        try model.folder.write(JSONValue.object(merged).text(), to: "config.json")
+        let plain = try TinyFolder()
+        let corpus = try EvalCommandTests.corpus(plain.folder)
+        for arguments in [
+            ["inspect", "--model", model.path], ["generate", "hi", "--model", model.path],
+            ["eval", "--model", model.path, "--corpus", corpus],
+            ["eval", "--model", plain.path, "--base", model.path, "--corpus", corpus],
+        ] {
+            let result = try Command.run(arguments, input: [])
+            #expect(result.status == 1)
+            #expect(result.output.isEmpty)
+            #expect(result.error.hasPrefix("dms: error: \(model.folder.file(file)): key \"\(key)\": found "))
+        }
+    }
+
+    @Test("weights that metadata names are hashed, and that is said")
+    func verified() throws {
+        let model = try TinyFolder(dms: TinyFolder.metadata(window: 8))
+        #expect(try Command.run("inspect", "--model", model.path).output.contains("no weights_sha256 is stated"))
+        var metadata = TinyFolder.metadata(window: 8)
+        metadata["weights_sha256"] = .string(try WeightsDigest(directory: model.path).sha256)
+        try model.folder.write(JSONValue.object(metadata).text(), to: "dms_metadata.json")
+        let object = try Command.run("inspect", "--model", model.path, "--json").object()
+        let field = object["dms"]?.objectValue?["weights_sha256"]?.objectValue
+        #expect(field?["verified"] == .bool(true))
+        #expect(try Command.run("inspect", "--model", model.path).output.contains("hashed, and the ones"))
     }
 }

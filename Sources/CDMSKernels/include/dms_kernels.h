@@ -60,6 +60,8 @@ dms_context *dms_context_new(dms_isa isa, int32_t threads);
 void dms_context_free(dms_context *context);
 int32_t dms_context_threads(const dms_context *context);
 dms_isa dms_context_isa(const dms_context *context);
+// Processors that the calling thread may run on, or 0 where the system does not say.
+int32_t dms_affinity_count(void);
 
 // Runs task(info, index, worker) for every index in 0..<count and returns when all are done. Indices are handed out
 // in order to whichever thread is free; `worker` is in 0..<threads and names the thread, for per-thread scratch.

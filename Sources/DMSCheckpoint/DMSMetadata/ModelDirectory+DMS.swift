@@ -1,8 +1,8 @@
 extension ModelDirectory {
     /// The DMS metadata of this model, checked against its weights, its shape, and what can be run.
     ///
-    /// This is what everything that runs a checkpoint calls: metadata of other weights is refused here, by digest or,
-    /// for large weights, by length; see ``DMSMetadata/verifyWeightsAtLoad(in:)``.
+    /// This is what everything that runs a checkpoint calls. Metadata of other weights is refused here: where it states
+    /// a digest, all weights are read and compared; see ``DMSMetadata/verifyWeights(in:)``.
     ///
     /// To look at metadata that may not be runnable, use ``DMSMetadata/read(directory:config:overrides:)``.
     ///
@@ -14,7 +14,7 @@ extension ModelDirectory {
             let metadata = try DMSMetadata.read(directory: path, config: configuration.raw, overrides: overrides)
         else { return nil }
         try metadata.requireRunnable(headDimension: configuration.headDimension, directory: path)
-        try metadata.verifyWeightsAtLoad(in: path)
+        try metadata.verifyWeights(in: path)
         return metadata
     }
 }

@@ -6,9 +6,6 @@
 ///     sha256sum model.safetensors
 ///     sha256sum model-*.safetensors | cut -c1-64 | tr -d '\n' | sha256sum
 public struct WeightsDigest: Sendable, Hashable {
-    /// Up to this length, weights are checked whenever they are loaded; see ``DMSMetadata/verifyWeightsAtLoad(in:)``.
-    public static let checkedAtLoadLimit = 256 << 20
-
     /// The digest in lower-case hexadecimal.
     public let sha256: String
     /// The length of all files together.
@@ -23,7 +20,9 @@ public struct WeightsDigest: Sendable, Hashable {
 
     init(files: [MappedFile], isSharded: Bool) {
         byteCount = Self.byteCount(of: files)
-        let digests = files.map { SHA256.hexDigest(of: $0.bytes) }
+        let digests = withExtendedLifetime(files) {
+            SHA256.hexDigests(of: files.map(\.bytes), threads: SystemCalls.processorCount)
+        }
         sha256 = isSharded ? SHA256.hexDigest(of: digests.joined()) : digests[0]
     }
 
@@ -53,31 +52,18 @@ extension DMSMetadata {
     public enum WeightsCheck: Sendable, Hashable {
         /// Their digest is the stated one.
         case verified
-        /// Only their length was compared (or not even that was stated), because reading them takes long.
-        case deferred
         /// No digest is stated.
         case notStated
     }
 
-    /// Compares the weights with `weights_sha256` and `weights_bytes`, reading all of them.
+    /// Compares the weights with `weights_bytes` and `weights_sha256`, whatever their size.
+    ///
+    /// Where a digest is stated all of them are read, shards at the same time. That costs about what reading them from
+    /// a disk does, once for each load.
     ///
     /// - Throws: ``CheckpointError`` naming the file and the key that state something else.
     @discardableResult
     public func verifyWeights(in directory: String) throws(CheckpointError) -> WeightsCheck {
-        try verifyWeights(in: directory, upTo: .max)
-    }
-
-    /// The check that every load makes: the length always, the digest for weights of up to
-    /// ``WeightsDigest/checkedAtLoadLimit`` bytes.
-    ///
-    /// Hashing runs at a few hundred megabytes per second: a small model is checked in a moment, where larger ones
-    /// would start seconds later each time. For those, ``verifyWeights(in:)`` is there to be called once.
-    @discardableResult
-    public func verifyWeightsAtLoad(in directory: String) throws(CheckpointError) -> WeightsCheck {
-        try verifyWeights(in: directory, upTo: WeightsDigest.checkedAtLoadLimit)
-    }
-
-    func verifyWeights(in directory: String, upTo limit: Int) throws(CheckpointError) -> WeightsCheck {
         guard weightsSHA256 != nil || weightsBytes != nil else { return .notStated }
         let files = try WeightsDigest.files(in: directory)
         let byteCount = WeightsDigest.byteCount(of: files)
@@ -85,7 +71,6 @@ extension DMSMetadata {
             throw mismatch(.weightsBytes, stated: "\(weightsBytes)", actual: "\(byteCount)", directory)
         }
         guard let weightsSHA256 else { return .notStated }
-        guard byteCount <= limit else { return .deferred }
         let actual = WeightsDigest(files: files, isSharded: WeightsDigest.isSharded(directory)).sha256
         guard weightsSHA256 == actual else {
             throw mismatch(.weightsSHA256, stated: weightsSHA256, actual: actual, directory)

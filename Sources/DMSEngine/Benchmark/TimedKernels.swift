@@ -29,6 +29,10 @@ public final class TimedKernels: InferenceKernels, @unchecked Sendable {
         seconds[keyPath: part] += watch.seconds
     }
 
+    public func reserveLinear(inputs: Int, precision: Precision) throws(MemoryError) {
+        try base.reserveLinear(inputs: inputs, precision: precision)
+    }
+
     public func linear(
         _ input: MatrixView, precision: Precision, _ first: LinearTask, _ second: LinearTask?, _ third: LinearTask?
     ) {
@@ -61,9 +65,9 @@ public final class TimedKernels: InferenceKernels, @unchecked Sendable {
     public func attention(
         _ queries: MatrixView, _ batch: borrowing AttentionBatch, shape: AttentionShape, kvType: ScalarType,
         precision: Precision, into output: MatrixView
-    ) {
+    ) throws(MemoryError) {
         let watch = Stopwatch()
-        base.attention(queries, batch, shape: shape, kvType: kvType, precision: precision, into: output)
+        try base.attention(queries, batch, shape: shape, kvType: kvType, precision: precision, into: output)
         seconds.attention += watch.seconds
     }
 
@@ -95,5 +99,9 @@ public final class TimedKernels: InferenceKernels, @unchecked Sendable {
 
     public func argmax(_ rows: MatrixView, into output: UnsafeMutablePointer<Int32>) {
         timed(\.other) { base.argmax(rows, into: output) }
+    }
+
+    public func forEach(_ count: Int, _ body: @Sendable (Int) -> Void) {
+        timed(\.other) { base.forEach(count, body) }
     }
 }

@@ -32,7 +32,7 @@ extension HeatMap {
             ],
             caption: "found: greedy decoding writes the whole answer. log p: nats per answer token, 0 is certain; "
                 + "darker is better.\n"
-                + "\(evaluation.samples) samples per cell, seed \(evaluation.generator.seed)")
+                + "samples per cell: \(evaluation.samples), seed: \(evaluation.generator.seed)")
     }
 
     private static func twoDecimals(_ value: Double) -> String {

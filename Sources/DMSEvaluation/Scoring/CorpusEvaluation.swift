@@ -78,6 +78,7 @@ public final class CorpusEvaluation {
         _ tokens: [Int32], _ buffers: Buffers, into result: inout EvaluationResult
     ) throws -> [[Double]] {
         var scores = [[Double]](repeating: [], count: subjects.count)
+        guard let kernels = subjects.first?.runner.model.kernels else { return scores }
         let scored = tokens.count - 1
         for start in stride(from: 0, to: scored, by: buffers.blockRows) {
             let block = start..<min(start + buffers.blockRows, scored)
@@ -85,25 +86,35 @@ public final class CorpusEvaluation {
                 subject.runner.model.logits(
                     buffers.hidden[index].view.rows(block), into: buffers.logits[index].view.first(block.count))
             }
-            for position in block {
-                let target = tokens[position + 1]
-                let rows = buffers.logits.map { LogitRow($0.view.row(position - start)) }
-                for (index, row) in rows.enumerated() {
-                    guard row.logSumExp.isFinite else {
-                        throw EvaluationError(
-                            "\(subjects[index].name): a logit at position \(position) of a chunk is not finite")
-                    }
-                    let logProbability = row.logProbability(target)
-                    result.subjects[index].perplexity.add(logProbability: logProbability)
-                    scores[index].append(logProbability)
-                }
-                for (index, pair) in pairs.enumerated() {
-                    result.divergences[index].add(
-                        reference: rows[pair.reference], subject: rows[pair.subject], target: target)
-                }
-            }
+            let found = BlockScores(
+                buffers.logits.map { $0.view.first(block.count) }, pairs: pairs, kernels: kernels)
+            try add(found, tokens: tokens[block.lowerBound + 1...block.upperBound], &scores, &result)
         }
         return scores
+    }
+
+    /// Adds the positions of a block in order; `tokens` are those that follow them.
+    private func add(
+        _ found: BlockScores, tokens: ArraySlice<Int32>, _ scores: inout [[Double]], _ result: inout EvaluationResult
+    ) throws(EvaluationError) {
+        for (position, target) in tokens.enumerated() {
+            for (index, subject) in subjects.enumerated() {
+                let row = found.row(index, at: position)
+                guard row.logSumExp.isFinite else {
+                    throw EvaluationError(
+                        "\(subject.name): a logit at position \(tokens.startIndex - 1 + position) of a chunk is not finite"
+                    )
+                }
+                let logProbability = row.logProbability(target)
+                result.subjects[index].perplexity.add(logProbability: logProbability)
+                scores[index].append(logProbability)
+            }
+            for (index, pair) in pairs.enumerated() {
+                result.divergences[index].add(
+                    kl: found.divergence(index, at: position), reference: found.row(pair.reference, at: position),
+                    subject: found.row(pair.subject, at: position), target: target)
+            }
+        }
     }
 
     /// Hidden states of one chunk and logits of one block, per subject.

@@ -15,7 +15,11 @@ public struct Divergence: Sendable, Hashable {
 
     /// Adds one position.
     mutating func add(reference: LogitRow, subject: LogitRow, target: Int32) {
-        let kl = reference.divergence(to: subject)
+        add(kl: reference.divergence(to: subject), reference: reference, subject: subject, target: target)
+    }
+
+    /// Adds one position whose KL(reference ‖ subject) is known already.
+    mutating func add(kl: Double, reference: LogitRow, subject: LogitRow, target: Int32) {
         klSum += kl
         largestKL = max(largestKL, kl)
         if reference.best == subject.best { agreements += 1 }

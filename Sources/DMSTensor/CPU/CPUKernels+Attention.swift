@@ -4,7 +4,7 @@ extension CPUKernels {
     public func attention(
         _ queries: MatrixView, _ batch: borrowing AttentionBatch, shape: AttentionShape, kvType: ScalarType,
         precision: Precision, into output: MatrixView
-    ) {
+    ) throws(MemoryError) {
         let width = shape.queryHeads * shape.headDimension
         precondition(queries.columns == width && output.columns == width, "attention rows that are not \(width) wide")
         precondition(batch.keyValueHeads == shape.keyValueHeads, "a batch of another number of KV heads")
@@ -19,12 +19,20 @@ extension CPUKernels {
         arguments.scale = shape.scale
         arguments.kv_type = kvType.kernelType
         arguments.precision = precision.kernelPrecision
+        // Caught and thrown again: what lends the lists does not pass on an error of a known type.
+        var failure: MemoryError?
         batch.withKernelLists(rows: queries.rows) { sequences in
             arguments.sequences = sequences.baseAddress
             arguments.sequence_count = sequences.count
-            (arguments.scratch, arguments.scratch_bytes) = scratch(dms_attention_scratch_bytes(context, &arguments))
-            dms_attention(context, &arguments)
+            let needed = dms_attention_scratch_bytes(context, &arguments)
+            do throws(MemoryError) {
+                (arguments.scratch, arguments.scratch_bytes) = try reservedScratch(needed)
+                dms_attention(context, &arguments)
+            } catch {
+                failure = error
+            }
         }
+        if let failure { throw failure }
     }
 }
 

@@ -1,6 +1,11 @@
 import CDMSKernels
 
 extension CPUKernels {
+    public func reserveLinear(inputs: Int, precision: Precision) throws(MemoryError) {
+        // A call of any number of rows is cut into passes, so this bounds every one.
+        _ = try reservedScratch(dms_linear_scratch_bytes(context, .max, inputs, precision.kernelPrecision))
+    }
+
     public func linear(
         _ input: MatrixView, precision: Precision, _ first: LinearTask, _ second: LinearTask?, _ third: LinearTask?
     ) {

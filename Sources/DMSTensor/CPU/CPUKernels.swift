@@ -1,11 +1,5 @@
 import CDMSKernels
 
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
-
 /// The CPU backend: the C kernels and their thread pool.
 public final class CPUKernels: InferenceKernels, @unchecked Sendable {
     // Invariant for Sendable: the context and the scratch memory are used by one caller at a time, as the protocol
@@ -38,7 +32,7 @@ public final class CPUKernels: InferenceKernels, @unchecked Sendable {
     private var scratch: HostBuffer?
 
     /// - Parameters:
-    ///   - threads: Threads that compute, the caller's included; `nil` takes one per processor available.
+    ///   - threads: Threads that compute, the caller's included; `nil` takes ``processorCount``.
     ///   - instructionSet: The version to run; `nil` takes the fastest.
     /// - Throws: ``KernelError`` when the version is not available here or a thread cannot be started.
     public init(threads: Int? = nil, instructionSet: InstructionSet? = nil) throws(KernelError) {
@@ -60,19 +54,34 @@ public final class CPUKernels: InferenceKernels, @unchecked Sendable {
 
     public var name: String { "cpu \(instructionSet), \(threads) thread\(threads == 1 ? "" : "s")" }
 
-    /// Processors that are online; limits set on this process are not looked at.
-    public static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+    /// Processors that this process may use: those online, less what its affinity and, on Linux, the CPU quota of its
+    /// control group take away.
+    public static var processorCount: Int { AvailableProcessors.count }
 
     /// Scratch memory of at least `byteCount` bytes, kept from call to call.
-    func scratch(_ byteCount: Int) -> (UnsafeMutableRawPointer?, Int) {
+    ///
+    /// - Throws: ``MemoryError`` when the system has no such memory; what was there before stays.
+    func reservedScratch(_ byteCount: Int) throws(MemoryError) -> (UnsafeMutableRawPointer?, Int) {
         if byteCount == 0 { return (nil, 0) }
         if let scratch, scratch.byteCount >= byteCount { return (scratch.pointer, scratch.byteCount) }
-        // Grown by a quarter, so that a context which lengthens token by token does not reallocate at each.
-        guard let grown = try? HostBuffer(byteCount: byteCount + byteCount / 4) else {
-            fatalError("out of memory: \(byteCount) bytes of kernel scratch")
+        let grown: HostBuffer
+        do throws(MemoryError) {
+            // Grown by a quarter, so that a context which lengthens token by token does not reallocate at each.
+            grown = try HostBuffer(byteCount: byteCount + min(byteCount / 4, 1 << 30))
+        } catch {
+            grown = try HostBuffer(byteCount: byteCount)
         }
         scratch = grown
         return (grown.pointer, grown.byteCount)
+    }
+
+    /// The same for operations that do not throw, because what they need has been reserved.
+    func scratch(_ byteCount: Int) -> (UnsafeMutableRawPointer?, Int) {
+        do throws(MemoryError) {
+            return try reservedScratch(byteCount)
+        } catch {
+            fatalError("kernel scratch was not reserved, and now: \(error)")
+        }
     }
 }
 
