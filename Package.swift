@@ -57,6 +57,9 @@ let package = Package(
         library(
             "DMSEvaluation",
             ["DMSCache", "DMSCheckpoint", "DMSEngine", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
+        library(
+            "DMSTraining",
+            ["DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
         .executableTarget(
             name: "dms",
             dependencies: [
@@ -85,6 +88,9 @@ let package = Package(
                 "DMSEvaluation", "DMSCache", "DMSCheckpoint", "DMSModel", "DMSTensor", "DMSPolicy", "DMSTokenizer",
                 "DMSJSON",
             ]),
+        tests(
+            "DMSTrainingTests",
+            ["DMSTraining", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
         // The binary itself is a dependency: the tests run it.
         tests("dmsTests", ["dms", "DMSJSON"]),
     ],
