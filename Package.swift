@@ -64,7 +64,7 @@ let package = Package(
             name: "dms",
             dependencies: [
                 "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSEvaluation", "DMSJSON", "DMSModel", "DMSPolicy",
-                "DMSTensor", "DMSTokenizer",
+                "DMSTensor", "DMSTokenizer", "DMSTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

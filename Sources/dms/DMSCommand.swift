@@ -13,12 +13,14 @@ struct DMSCommand: ParsableCommand {
               dms generate "Hello" --model DIR   continue a text
               dms eval --model DIR --corpus FILE perplexity, and what eviction costs and saves
               dms bench --shape llama-3.2-1b     how fast this machine is; needs no model
+              dms corpus recall --output DIR     texts to train a small model on
 
             Exit status: 0 when all went well, 64 for wrong options, 1 for everything else.
             """,
         version: Version.text,
         subcommands: [
             GenerateCommand.self, TokenizeCommand.self, EvalCommand.self, InspectCommand.self, BenchCommand.self,
+            CorpusCommand.self,
         ])
 }
 
