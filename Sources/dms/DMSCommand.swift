@@ -14,6 +14,7 @@ struct DMSCommand: ParsableCommand {
               dms eval --model DIR --corpus FILE perplexity, and what eviction costs and saves
               dms retrofit --model DIR …         teach a base model to evict
               dms bench --shape llama-3.2-1b     how fast this machine is; needs no model
+              dms corpus recall --output DIR     texts to train a small model on
 
             Exit status: 0 when all went well, 64 for wrong options, 1 for everything else.
             """,
@@ -21,6 +22,7 @@ struct DMSCommand: ParsableCommand {
         subcommands: [
             GenerateCommand.self, TokenizeCommand.self, EvalCommand.self, InspectCommand.self, BenchCommand.self,
             RetrofitCommand.self, PretrainCommand.self,
+            CorpusCommand.self,
         ])
 }
 

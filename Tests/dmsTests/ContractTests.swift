@@ -6,7 +6,7 @@ import Testing
 struct ContractTests {
     @Test("help and version are on standard output with status 0")
     func help() throws {
-        for verb in [[], ["generate"], ["tokenize"], ["inspect"], ["bench"]] {
+        for verb in [[], ["generate"], ["tokenize"], ["inspect"], ["bench"], ["corpus", "recall"]] {
             let result = try Command.run(verb + ["--help"], input: [])
             #expect(result.status == 0)
             #expect(result.output.contains("USAGE: dms"))
