@@ -8,7 +8,7 @@ enum {
     BLOCK_WORDS = 256,
     // Rows and columns of a pass at most, and words of either packed operand.
     PASS_LINES = 2048,
-    PASS_WORDS = 1 << 20,
+    PASS_WORDS = 1 << 18,
     // A tile's packed rows stay in the second-level cache.
     TILE_ROWS = 144,
     TILE_COLUMNS = 128,

@@ -4,54 +4,83 @@
 
 #include "dms_matmul.h"
 
-enum { MATMUL_COLUMNS = MATMUL_VECTORS * VF_LANES };
+enum { MATMUL_COLUMNS = MATMUL_VECTORS * VF_LANES, COPIED_STEPS = 8 };
 
 // MARK: Packing
 
-// Lines that lie next to each other: every step of the depth is a copy. Panels are the inner loop, so that a row of the
-// matrix is read from end to end.
-DMS_FN void copy_lines(const size_t width, const float *x, size_t depth_stride, size_t lines, size_t depth,
-                       float *packed) {
-    size_t whole = lines / width * width, rest = lines - whole;
-    for (size_t k = 0; k < depth; ++k) {
-        const float *from = x + k * depth_stride;
-        float *to = packed + k * width;
-        for (size_t line = 0; line < whole; line += width) {
-            memcpy(to + line * depth, from + line, width * sizeof *to);
-        }
-        if (rest == 0) continue;
-        to += whole * depth;
-        for (size_t i = 0; i < width; ++i) to[i] = i < rest ? from[whole + i] : 0.0f;
+// One step of the depth in a panel narrower than a vector: a whole vector is stored, and what lies behind the panel's
+// width is overwritten by the step that follows. So steps come in order, and the last one stores no more than its own.
+DMS_FN void store_step(const size_t width, float *to, vf v, int last) {
+    if (width >= VF_LANES || !last) {
+        vf_store(to, v);
+    } else {
+        vf_store_n(to, v, width);
     }
 }
 
-// VF_LANES lines of one panel, of which the first `lines` exist, whose elements lie next to each other along the depth.
+// Lines that lie next to each other: every step of the depth is a copy. A few steps are done for all panels before the
+// next few, so that rows of the matrix are read from end to end and lines of the cache are written in one go.
+DMS_FN void copy_lines(const size_t width, const float *x, size_t depth_stride, size_t lines, size_t depth,
+                       float *packed) {
+    // A narrow panel is loaded with what lies behind its lines, while that is there.
+    const size_t loaded = width < VF_LANES ? VF_LANES : width;
+    for (size_t first = 0; first < depth; first += COPIED_STEPS) {
+        size_t end = DMS_MIN(first + COPIED_STEPS, depth), line = 0;
+        for (; line + loaded <= lines; line += width) {
+            for (size_t k = first; k < end; ++k) {
+                const float *from = x + k * depth_stride + line;
+                float *to = packed + line * depth + k * width;
+                if (width < VF_LANES) {
+                    store_step(width, to, vf_load(from), k + 1 == depth);
+                } else {
+                    memcpy(to, from, width * sizeof *to);
+                }
+            }
+        }
+        for (; line < lines; line += width) {
+            for (size_t k = first; k < end; ++k) {
+                const float *from = x + k * depth_stride + line;
+                float *to = packed + line * depth + k * width;
+                for (size_t i = 0; i < width; ++i) to[i] = line + i < lines ? from[i] : 0.0f;
+            }
+        }
+    }
+}
+
+// `lanes` lines of one panel, of which the first `lines` exist, whose elements lie next to each other along the depth.
 DMS_FN void transpose_lines(const size_t width, const float *x, size_t line_stride, size_t lines, size_t depth,
                             const size_t lanes, float *packed) {
-    for (size_t k = 0; k < depth; k += VF_LANES) {
-        size_t steps = DMS_MIN(depth - k, (size_t)VF_LANES);
-        vf block[VF_LANES];
-        for (size_t i = 0; i < VF_LANES; ++i) {
-            const float *from = x + i * line_stride + k;
-            block[i] = i >= lines ? vf_set1(0.0f) : steps == VF_LANES ? vf_load(from) : vf_load_n(from, steps);
-        }
+    vf block[VF_LANES];
+    size_t k = 0;
+    for (; k + VF_LANES <= depth; k += VF_LANES) {
+        for (size_t i = 0; i < VF_LANES; ++i) block[i] = i < lines ? vf_load(x + i * line_stride + k) : vf_set1(0.0f);
         vf_transpose(block);
-        if (lanes == VF_LANES && steps == VF_LANES) {
-            for (size_t j = 0; j < VF_LANES; ++j) vf_store(packed + (k + j) * width, block[j]);
-        } else {
-            for (size_t j = 0; j < steps; ++j) vf_store_n(packed + (k + j) * width, block[j], lanes);
+        for (size_t j = 0; j < VF_LANES; ++j) {
+            float *to = packed + (k + j) * width;
+            if (lanes < VF_LANES && width >= VF_LANES) {
+                vf_store_n(to, block[j], lanes);
+            } else {
+                store_step(width, to, block[j], k + j + 1 == depth);
+            }
         }
+    }
+    for (; k < depth; ++k) {
+        for (size_t i = 0; i < lanes; ++i) packed[k * width + i] = i < lines ? x[i * line_stride + k] : 0.0f;
     }
 }
 
 DMS_FN void transpose_panels(const size_t width, const float *x, size_t line_stride, size_t lines, size_t depth,
                              float *packed) {
     for (size_t line = 0; line < lines; line += width) {
-        float *panel = packed + line * depth;
         for (size_t i = 0; i < width; i += VF_LANES) {
-            size_t left = lines - DMS_MIN(line + i, lines), lanes = DMS_MIN(width - i, (size_t)VF_LANES);
-            const float *from = x + DMS_MIN(line + i, lines - 1) * line_stride;
-            transpose_lines(width, from, line_stride, DMS_MIN(left, lanes), depth, lanes, panel + i);
+            const size_t lanes = DMS_MIN(width - i, (size_t)VF_LANES);
+            float *to = packed + line * depth + i;
+            if (line + i + lanes <= lines) {
+                transpose_lines(width, x + (line + i) * line_stride, line_stride, lanes, depth, lanes, to);
+            } else {
+                size_t first = DMS_MIN(line + i, lines);
+                transpose_lines(width, x + first * line_stride, line_stride, lines - first, depth, lanes, to);
+            }
         }
     }
 }

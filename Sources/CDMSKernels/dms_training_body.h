@@ -4,20 +4,31 @@
 
 // MARK: Backward
 
+DMS_FN float sum_of_sums(const vf *sums) { return vf_sum(vf_add(vf_add(sums[0], sums[1]), vf_add(sums[2], sums[3]))); }
+
 // With r = 1 / sqrt(mean(x^2) + eps) and h = grad_y * weight: grad_x = r * (h - x * r^2 * mean(h * x)).
 DMS_TARGET static void rms_norm_backward(const float *x, size_t columns, const float *weight, float eps,
                                          const float *grad_y, float *grad_x, int accumulate, float *grad_weight) {
-    vf squares[2] = {vf_set1(0.0f), vf_set1(0.0f)}, products[2] = {vf_set1(0.0f), vf_set1(0.0f)};
-    size_t parity = 0;
-    FOR_VECTORS(i, n, columns) {
-        vf v = load_some(x + i, n), h = vf_mul(load_some(grad_y + i, n), load_some(weight + i, n));
-        squares[parity] = vf_fma(v, v, squares[parity]);
-        products[parity] = vf_fma(h, v, products[parity]);
-        parity ^= 1;
+    vf squares[SUMS], products[SUMS];
+    for (size_t k = 0; k < SUMS; ++k) squares[k] = products[k] = vf_set1(0.0f);
+    size_t start = 0;
+    for (; start + SUMS * VF_LANES <= columns; start += SUMS * VF_LANES) {
+        for (size_t k = 0; k < SUMS; ++k) {
+            size_t i = start + k * VF_LANES;
+            vf v = vf_load(x + i);
+            squares[k] = vf_fma(v, v, squares[k]);
+            products[k] = vf_fma(vf_mul(vf_load(grad_y + i), vf_load(weight + i)), v, products[k]);
+        }
+    }
+    FOR_VECTORS(i, n, columns - start) {
+        vf v = load_some(x + start + i, n);
+        squares[0] = vf_fma(v, v, squares[0]);
+        vf h = vf_mul(load_some(grad_y + start + i, n), load_some(weight + start + i, n));
+        products[0] = vf_fma(h, v, products[0]);
     }
     float count = (float)columns;
-    float r = 1.0f / sqrtf(vf_sum(vf_add(squares[0], squares[1])) / count + eps);
-    float mean = vf_sum(vf_add(products[0], products[1])) / count;
+    float r = 1.0f / sqrtf(sum_of_sums(squares) / count + eps);
+    float mean = sum_of_sums(products) / count;
     vf factor = vf_set1(r), pull = vf_set1(-r * r * mean);
     FOR_VECTORS(i, n, columns) {
         vf v = load_some(x + i, n), g = load_some(grad_y + i, n);
