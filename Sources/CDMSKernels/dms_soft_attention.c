@@ -18,7 +18,7 @@ static dms_soft_state take_state(dms_arena *arena, const dms_soft_shape *shape) 
     state.maximum = dms_take(arena, DMS_SOFT_QUERIES * sizeof(float));
     state.sum = dms_take(arena, DMS_SOFT_QUERIES * sizeof(float));
     state.output = dms_take(arena, DMS_SOFT_QUERIES * shape->padded_dim * sizeof(float));
-    state.scores = dms_take(arena, DMS_SOFT_STRIP * DMS_SOFT_KEYS * sizeof(float));
+    state.scores = dms_take(arena, DMS_SOFT_QUERIES * DMS_SOFT_KEYS * sizeof(float));
     return state;
 }
 

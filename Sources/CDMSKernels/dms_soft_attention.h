@@ -9,9 +9,8 @@
 
 enum {
     DMS_SOFT_KEYS = 64,     // keys of a tile
-    DMS_SOFT_QUERIES = 96,  // most queries of a tile: whole strips, and what they need fits the L2 cache
-    // Queries that go through a tile together while their scores are in the first-level cache.
-    DMS_SOFT_STRIP = 12,
+    DMS_SOFT_QUERIES = 96,  // most queries of a tile; whatever belongs to a pair of tiles fits the L2 cache
+    DMS_SOFT_STRIP = 12,    // queries, or keys, that go through a tile on the diagonal together
     // Widest vector, which packed rows are padded to.
     DMS_SOFT_PAD = 16,
 };
@@ -40,7 +39,7 @@ typedef struct dms_soft_state {
     float *maximum;  // [DMS_SOFT_QUERIES], in powers of two
     float *sum;      // [DMS_SOFT_QUERIES]
     float *output;   // [DMS_SOFT_QUERIES][padded_dim]
-    float *scores;   // [DMS_SOFT_STRIP][DMS_SOFT_KEYS]
+    float *scores;   // [DMS_SOFT_QUERIES][DMS_SOFT_KEYS]
 } dms_soft_state;
 
 // A tile of queries in backward.

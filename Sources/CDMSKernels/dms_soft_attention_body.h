@@ -13,6 +13,17 @@
 #define GEMM_LEFT(a, stride, i, k) ((a) + (k) * (stride) + (i))
 #include "dms_gemm_body.h"
 
+// Partial loads and stores are slow on some processors, and heads are mostly whole vectors.
+DMS_FN vf load_lanes(const float *p, size_t lanes) { return lanes >= VF_LANES ? vf_load(p) : vf_load_n(p, lanes); }
+
+DMS_FN void store_lanes(float *p, vf v, size_t lanes) {
+    if (lanes >= VF_LANES) {
+        vf_store(p, v);
+    } else {
+        vf_store_n(p, v, lanes);
+    }
+}
+
 // Which pairs of a tile carry the key's bias. Knowing it for all of them saves a comparison for each.
 enum { NONE_BIASED, ALL_BIASED, SOME_BIASED };
 
@@ -25,6 +36,12 @@ DMS_FN int bias_of(const dms_soft_keys *keys, size_t first, size_t last) {
 // Keys of the tile that the query at `position` sees.
 DMS_FN size_t keys_seen(const dms_soft_keys *keys, size_t position) {
     return position < keys->first ? 0 : DMS_MIN((size_t)DMS_SOFT_KEYS, position - keys->first + 1);
+}
+
+// Queries from `position` on that go through the products together: all of a tile or, where some do not see all keys,
+// few, so that most pairs which are not seen can be left out.
+DMS_FN size_t strip_rows(const dms_soft_keys *keys, size_t position) {
+    return keys_seen(keys, position) < DMS_SOFT_KEYS ? DMS_SOFT_STRIP : DMS_SOFT_QUERIES;
 }
 
 // The bound of keys that are seen for ever.
@@ -88,7 +105,7 @@ DMS_FN float zero_point(float maximum) { return maximum == -INFINITY ? 0.0f : ma
 // products -> probabilities for a strip of queries, whose sums so far are brought to the new maximum.
 DMS_FN void softmax_strip(const dms_soft_shape *shape, const dms_soft_keys *keys, size_t first, size_t rows,
                           size_t columns, float *maximum, float *sum, float *output, float *scores) {
-    float factor[DMS_SOFT_STRIP + DMS_SOFT_PAD] = {0};
+    float factor[DMS_SOFT_QUERIES + DMS_SOFT_PAD] = {0};
     int causal = keys_seen(keys, first) < DMS_SOFT_KEYS, bias = bias_of(keys, first, first + rows - 1);
     for (size_t i = 0; i < rows; ++i) {
         float old = maximum[i];
@@ -111,9 +128,9 @@ DMS_FN void softmax_strip(const dms_soft_shape *shape, const dms_soft_keys *keys
 
 DMS_TARGET static void attend(const dms_soft_shape *shape, const dms_soft_keys *keys, size_t position, size_t rows,
                               const float *q, size_t q_stride, const dms_soft_state *state) {
-    size_t dim = shape->head_dim, stride = shape->padded_dim;
-    for (size_t row = 0; row < rows; row += DMS_SOFT_STRIP) {
-        size_t count = DMS_MIN((size_t)DMS_SOFT_STRIP, rows - row), first = position + row;
+    size_t dim = shape->head_dim, stride = shape->padded_dim, strip = strip_rows(keys, position);
+    for (size_t row = 0; row < rows; row += strip) {
+        size_t count = DMS_MIN(strip, rows - row), first = position + row;
         size_t columns = keys_seen(keys, first + count - 1);
         if (columns == 0) continue;
         float *output = state->output + row * stride;
@@ -133,7 +150,7 @@ DMS_TARGET static void finish(const dms_soft_shape *shape, const dms_soft_state 
         vf inverse = vf_set1(sum == 0.0f ? 0.0f : 1.0f / sum);
         for (size_t c = 0; c < shape->head_dim; c += VF_LANES) {
             vf x = vf_mul(vf_load(output + c), inverse);
-            vf_store_n(out + i * out_stride + c, x, DMS_MIN((size_t)VF_LANES, shape->head_dim - c));
+            store_lanes(out + i * out_stride + c, x, shape->head_dim - c);
         }
         log_sum_exp[i] = state->maximum[i] * 0x1.62e43p-1f + logf(sum);  // ln 2
     }
@@ -147,25 +164,27 @@ DMS_TARGET static void prepare(const dms_soft_shape *shape, const float *q, size
     for (size_t i = 0; i < queries->count; ++i) {
         vf delta = vf_set1(0.0f);
         for (size_t c = 0; c < shape->head_dim; c += VF_LANES) {
-            size_t lanes = DMS_MIN((size_t)VF_LANES, shape->head_dim - c), at = i * shape->padded_dim + c;
-            vf gradient = vf_load_n(grad_out + i * out_stride + c, lanes);
-            delta = vf_fma(gradient, vf_load_n(out + i * out_stride + c, lanes), delta);
+            size_t lanes = shape->head_dim - c, at = i * shape->padded_dim + c;
+            vf gradient = load_lanes(grad_out + i * out_stride + c, lanes);
+            delta = vf_fma(gradient, load_lanes(out + i * out_stride + c, lanes), delta);
             vf_store(queries->grad_out + at, gradient);
-            vf_store(queries->queries + at, vf_load_n(q + i * q_stride + c, lanes));
+            vf_store(queries->queries + at, load_lanes(q + i * q_stride + c, lanes));
         }
         queries->delta[i] = vf_sum(delta);
         queries->log_sum_exp[i] = log_sum_exp[i] * -0x1.715476p+0f;  // log2(e)
     }
 }
 
+// For the queries first...last of a tile and the first `columns` keys:
 // scores: products of queries and keys -> probabilities; grad_scores: gradients of the probabilities -> of the scores.
 // Both are 0 where a query does not see a key.
 DMS_FN void differentiate(const int causal, const int bias, const dms_soft_shape *shape, const dms_soft_keys *keys,
-                          const dms_soft_queries *queries, float *grad_bias) {
+                          const dms_soft_queries *queries, size_t first, size_t last, size_t columns,
+                          float *grad_bias) {
     vf scale = vf_set1(shape->scale), zero = vf_set1(0.0f);
-    for (size_t j = 0; j < DMS_SOFT_KEYS; j += VF_LANES) {
+    for (size_t j = 0; j < columns; j += VF_LANES) {
         vf offset = bias == NONE_BIASED ? zero : vf_load(keys->bias + j), sum = zero;
-        for (size_t i = 0; i < queries->count; ++i) {
+        for (size_t i = first; i <= last; ++i) {
             int32_t position = (int32_t)(queries->first + i);
             float *score = queries->scores + i * DMS_SOFT_KEYS + j;
             float *gradient = queries->grad_scores + i * DMS_SOFT_KEYS + j;
@@ -187,54 +206,60 @@ DMS_FN void differentiate(const int causal, const int bias, const dms_soft_shape
     }
 }
 
-DMS_TARGET static void differentiate_tile(int causal, const dms_soft_shape *shape, const dms_soft_keys *keys,
-                                          const dms_soft_queries *queries, float *grad_bias) {
-    int bias = bias_of(keys, queries->first, queries->first + queries->count - 1);
+DMS_TARGET static void differentiate_strip(int causal, const dms_soft_shape *shape, const dms_soft_keys *keys,
+                                           const dms_soft_queries *queries, size_t first, size_t last, size_t columns,
+                                           float *grad_bias) {
+    int bias = bias_of(keys, queries->first + first, queries->first + last);
     if (causal) {
         if (bias == NONE_BIASED) {
-            differentiate(1, NONE_BIASED, shape, keys, queries, grad_bias);
+            differentiate(1, NONE_BIASED, shape, keys, queries, first, last, columns, grad_bias);
         } else {
-            differentiate(1, SOME_BIASED, shape, keys, queries, grad_bias);
+            differentiate(1, SOME_BIASED, shape, keys, queries, first, last, columns, grad_bias);
         }
         return;
     }
     switch (bias) {
-    case NONE_BIASED: differentiate(0, NONE_BIASED, shape, keys, queries, grad_bias); break;
-    case ALL_BIASED: differentiate(0, ALL_BIASED, shape, keys, queries, grad_bias); break;
-    default: differentiate(0, SOME_BIASED, shape, keys, queries, grad_bias); break;
+    case NONE_BIASED: differentiate(0, NONE_BIASED, shape, keys, queries, first, last, columns, grad_bias); break;
+    case ALL_BIASED: differentiate(0, ALL_BIASED, shape, keys, queries, first, last, columns, grad_bias); break;
+    default: differentiate(0, SOME_BIASED, shape, keys, queries, first, last, columns, grad_bias); break;
     }
 }
 
-// On the diagonal, queries and keys go strip by strip through the products, which leaves out most pairs unseen.
-DMS_TARGET static void backward(const dms_soft_shape *shape, const dms_soft_keys *keys, const dms_soft_queries *queries,
-                                const dms_soft_gradients *gradients) {
-    size_t dim = shape->head_dim, stride = shape->padded_dim, rows = queries->count, first = queries->first;
-    int causal = keys_seen(keys, first) < DMS_SOFT_KEYS;
-    size_t strip = causal ? DMS_SOFT_STRIP : DMS_MAX(DMS_SOFT_QUERIES, DMS_SOFT_KEYS);
-    for (size_t row = 0; row < rows; row += strip) {
-        size_t count = DMS_MIN(strip, rows - row), columns = keys_seen(keys, first + row + count - 1);
-        size_t at = row * DMS_SOFT_KEYS;
+// Probabilities, gradients of the scores, and what these give the queries.
+DMS_TARGET static void backward_queries(size_t strip, const dms_soft_shape *shape, const dms_soft_keys *keys,
+                                        const dms_soft_queries *queries, float *grad_bias) {
+    size_t dim = shape->head_dim, stride = shape->padded_dim;
+    for (size_t row = 0; row < queries->count; row += strip) {
+        size_t count = DMS_MIN(strip, queries->count - row), last = row + count - 1;
+        size_t columns = keys_seen(keys, queries->first + last), at = row * DMS_SOFT_KEYS;
+        if (columns == 0) continue;
         gemm(count, columns, dim, queries->queries + row * stride, stride, keys->transposed, DMS_SOFT_KEYS,
              queries->scores + at, DMS_SOFT_KEYS, 0);
         gemm(count, columns, dim, queries->grad_out + row * stride, stride, keys->values, DMS_SOFT_KEYS,
              queries->grad_scores + at, DMS_SOFT_KEYS, 0);
-    }
-    differentiate_tile(causal, shape, keys, queries, gradients->bias);
-    for (size_t key = 0; key < DMS_SOFT_KEYS; key += strip) {
-        size_t count = DMS_MIN(strip, DMS_SOFT_KEYS - key);
-        // Queries before the strip's first key see nothing of it.
-        size_t blind = keys->first + key > first ? keys->first + key - first : 0;
-        if (blind >= rows) break;
-        size_t at = blind * DMS_SOFT_KEYS + key;
-        gemm_transposed(count, dim, rows - blind, queries->scores + at, DMS_SOFT_KEYS,
-                        queries->grad_out + blind * stride, stride, gradients->values + key * stride, stride, 1);
-        gemm_transposed(count, dim, rows - blind, queries->grad_scores + at, DMS_SOFT_KEYS,
-                        queries->queries + blind * stride, stride, gradients->keys + key * stride, stride, 1);
-    }
-    for (size_t row = 0; row < rows; row += strip) {
-        size_t count = DMS_MIN(strip, rows - row), columns = keys_seen(keys, first + row + count - 1);
-        gemm(count, dim, columns, queries->grad_scores + row * DMS_SOFT_KEYS, DMS_SOFT_KEYS, keys->keys, stride,
+        // A strip of keys, below, reads up to a strip further than a query sees.
+        int causal = strip == DMS_SOFT_STRIP;
+        differentiate_strip(causal, shape, keys, queries, row, last,
+                            DMS_MIN((size_t)DMS_SOFT_KEYS, columns + DMS_SOFT_STRIP - 1), grad_bias);
+        gemm(count, dim, columns, queries->grad_scores + at, DMS_SOFT_KEYS, keys->keys, stride,
              queries->grad + row * stride, stride, 1);
+    }
+}
+
+DMS_TARGET static void backward(const dms_soft_shape *shape, const dms_soft_keys *keys, const dms_soft_queries *queries,
+                                const dms_soft_gradients *gradients) {
+    size_t dim = shape->head_dim, stride = shape->padded_dim, strip = strip_rows(keys, queries->first);
+    backward_queries(strip, shape, keys, queries, gradients->bias);
+    for (size_t key = 0; key < DMS_SOFT_KEYS; key += strip) {
+        size_t count = DMS_MIN(strip, DMS_SOFT_KEYS - key), position = keys->first + key;
+        // Queries before the strip's first key see nothing of it.
+        size_t blind = position > queries->first ? position - queries->first : 0;
+        if (blind >= queries->count) break;
+        size_t at = blind * DMS_SOFT_KEYS + key, depth = queries->count - blind;
+        gemm_transposed(count, dim, depth, queries->scores + at, DMS_SOFT_KEYS, queries->grad_out + blind * stride,
+                        stride, gradients->values + key * stride, stride, 1);
+        gemm_transposed(count, dim, depth, queries->grad_scores + at, DMS_SOFT_KEYS, queries->queries + blind * stride,
+                        stride, gradients->keys + key * stride, stride, 1);
     }
 }
 
