@@ -261,4 +261,14 @@ struct TrainingRunTests {
         #expect(throws: TrainingError.self) { try RunFolder(folder.path).require(resuming: false) }
         #expect(throws: TrainingError.self) { try RunFolder(folder.path).require(resuming: true) }
     }
+
+    @Test("A run that was ended before its first save begins again")
+    func unsaved() throws {
+        let folder = try TemporaryFolder()
+        let run = RunFolder(folder.path + "/out")
+        try run.require(resuming: false)
+        try run.require(resuming: true)
+        #expect(!run.hasState)
+        #expect(throws: TrainingError.self) { try run.require(resuming: false) }
+    }
 }

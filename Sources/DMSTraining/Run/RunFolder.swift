@@ -18,7 +18,7 @@ public struct RunFolder: Sendable, Hashable {
     /// Whether a run can go on here.
     public var hasState: Bool { Directory.isFile(state) }
 
-    /// Checks that a run may begin, or go on, here.
+    /// Checks that a run may begin, or go on, here, and makes the folder.
     ///
     /// - Throws: ``TrainingError`` saying what is in the way.
     public func require(resuming: Bool) throws {
@@ -26,12 +26,15 @@ public struct RunFolder: Sendable, Hashable {
             throw TrainingError(
                 path, found: "a finished model", required: "another --output, or that the folder be removed")
         }
+        let names = Directory.names(path)
+        // A run that ended before its first save has left nothing to go on from: it begins again.
+        let isRun = hasState || names.allSatisfy { $0 == "training" }
         if resuming {
-            guard hasState else {
+            guard isRun else {
                 throw TrainingError(
-                    state, found: "no saved state", required: "a run that was interrupted after its first save")
+                    path, found: "a folder without a saved state", required: "an interrupted run, or a new folder")
             }
-        } else if Directory.exists(path), !Directory.isEmpty(path) {
+        } else if !names.isEmpty {
             throw TrainingError(
                 path, found: hasState ? "an unfinished run" : "a folder that is not empty",
                 required: hasState ? "--resume to go on with it, or another --output" : "a new or empty folder")

@@ -50,20 +50,20 @@ public struct TrainingRun {
     /// Runs to the end, or until `shouldStop` says so between two steps.
     ///
     /// - Parameters:
-    ///   - resuming: Whether to go on from the saved state.
+    ///   - resuming: Whether to go on from the saved state, if there is one.
     ///   - onStep: Called after each step.
     /// - Throws: ``TrainingError`` for a loss that is not finite or a state of another run, `CheckpointError` for files.
     public func run(
         resuming: Bool, shouldStop: () -> Bool = { false }, onStep: (StepRecord) -> Void = { _ in }
     ) throws -> Outcome {
-        if resuming { try TrainingState.load(folder.state, into: trainer, identity: identity) }
+        if resuming, folder.hasState { try TrainingState.load(folder.state, into: trainer, identity: identity) }
         let writes = replicas.rank == 0
         var log = writes ? try StepLog(path: folder.steps, after: trainer.completedSteps) : nil
         let schedule = trainer.recipe.schedule
         while trainer.completedSteps < schedule.totalSteps {
             // All processes must take the same way, so they ask each other.
             if try replicas.sum([shouldStop() ? 1 : 0])[0] > 0 {
-                if writes, !resuming || trainer.completedSteps > 0 { try save() }
+                if writes { try save() }
                 return .interrupted(step: trainer.completedSteps)
             }
             let record = try trainer.step()
