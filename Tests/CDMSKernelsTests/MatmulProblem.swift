@@ -78,29 +78,44 @@ struct MatmulProblem: CustomStringConvertible {
         return c
     }
 
-    /// The first element that is not near the definition in FP64, guards included.
-    func firstWrong(_ c: [Float]) -> String? {
+    /// What c should be, and how far off each element may be.
+    struct Expected {
+        var values: [Double] = []
+        var tolerances: [Double] = []
+    }
+
+    /// The definition in FP64.
+    func expected() -> Expected {
         func wide(_ value: Float) -> Double {
             precision == DMS_PRECISION_BF16 ? ReferenceElement.roundedToBF16(value) : Double(value)
         }
+        var expected = Expected()
         // Both with the depth innermost, so that the loop below runs along memory.
         let left = (0..<rows).flatMap { row in (0..<depth).map { wide(a[aIndex(row, $0)]) } }
         let right = (0..<columns).flatMap { column in (0..<depth).map { wide(b[bIndex($0, column)]) } }
         for row in 0..<rows {
-            for column in 0..<cStride {
-                let start = initial[row * cStride + column], got = c[row * cStride + column]
-                guard column < columns else {
-                    if got != start { return "guard of row \(row)" }
-                    continue
-                }
+            for column in 0..<columns {
                 let (sum, norm) = Self.product(left, row * depth, right, column * depth, depth)
-                let expected = sum + (accumulates ? Double(start) : 0)
+                expected.values.append(sum + (accumulates ? Double(initial[row * cStride + column]) : 0))
                 // Rounding errors of K steps add up like a random walk whose steps are half a unit of partial sums
                 // about as large as the norm of the products.
-                let tolerance = 4 * 0x1p-24 * Double(depth + 3).squareRoot() * (norm + 2)
-                if !(abs(Double(got) - expected) <= tolerance) {
-                    return "c[\(row)][\(column)] is \(got), not \(expected)"
+                expected.tolerances.append(4 * 0x1p-24 * Double(depth + 3).squareRoot() * (norm + 2))
+            }
+        }
+        return expected
+    }
+
+    /// The first element of c that is not what was expected, guards included.
+    func firstWrong(_ c: [Float], _ expected: Expected) -> String? {
+        for row in 0..<rows {
+            for column in 0..<columns {
+                let got = c[row * cStride + column], want = expected.values[row * columns + column]
+                if !(abs(Double(got) - want) <= expected.tolerances[row * columns + column]) {
+                    return "c[\(row)][\(column)] is \(got), not \(want)"
                 }
+            }
+            if c[row * cStride + columns..<(row + 1) * cStride].contains(where: { $0 != Self.guardValue }) {
+                return "the guards of row \(row)"
             }
         }
         return nil

@@ -18,15 +18,16 @@ import Testing
     }
 
     private func check(_ problem: MatmulProblem, threads: Int = 2) {
+        let expected = problem.expected()
         for isa in KernelContext.instructionSets {
             let c = KernelContext.with(isa, threads: threads) { problem.run($0) }
-            if let wrong = problem.firstWrong(c) { Issue.record("\(isa.name), \(problem): \(wrong)") }
+            if let wrong = problem.firstWrong(c, expected) { Issue.record("\(isa.name), \(problem): \(wrong)") }
         }
     }
 
     @Test(arguments: 0..<16) func agreesWithFP64(_ form: Int) {
         var generator = SeededGenerator(seed: UInt64(form))
-        for seed in 0..<24 {
+        for seed in 0..<18 {
             let rows = Self.sizes.randomElement(using: &generator) ?? 1
             let columns = Self.sizes.randomElement(using: &generator) ?? 1
             let depth = Self.depths[(seed + form) % Self.depths.count]
@@ -48,9 +49,11 @@ import Testing
     }
 
     /// More rows, columns or depth than one pass takes, so that operands are packed again.
-    @Test(arguments: [(2100, 20, 30), (20, 2100, 30), (2090, 2070, 3), (9, 17, 70_000), (2050, 30, 600)])
+    @Test(arguments: [(2100, 20, 30), (20, 2100, 30), (9, 17, 40_000), (2050, 30, 600)])
     func severalPasses(_ rows: Int, _ columns: Int, _ depth: Int) {
-        for form in [2, 9, 4, 15] { check(problem(form, rows: rows, columns: columns, depth: depth, seed: 3)) }
+        for form in [2, 9, 4, 15] {
+            check(problem(form, rows: rows, columns: columns, depth: depth, seed: 3))
+        }
     }
 
     /// A value that is not finite reaches its own row or column and nothing else.
@@ -62,14 +65,12 @@ import Testing
             problem.setA(19, 2, to: 0)
             for isa in KernelContext.instructionSets {
                 let c = KernelContext.with(isa) { problem.run($0) }
-                for row in 0..<20 {
-                    for column in 0..<37 {
-                        let value = c[row * 42 + column]
-                        let isNaN = row == 3 || row == 19 && column == 36  // 0 * infinity
-                        let isInfinite = !isNaN && column == 36
-                        #expect(value.isNaN == isNaN && value.isInfinite == isInfinite, "\(isa.name) \(row) \(column)")
-                    }
+                let wrong = (0..<20 * 37).first { index in
+                    let (row, column) = (index / 37, index % 37), value = c[row * 42 + column]
+                    let isNaN = row == 3 || row == 19 && column == 36  // 0 * infinity
+                    return value.isNaN != isNaN || value.isInfinite != (!isNaN && column == 36)
                 }
+                #expect(wrong == nil, "\(isa.name), \(problem)")
             }
         }
     }
