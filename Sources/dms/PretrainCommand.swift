@@ -14,7 +14,7 @@ struct PretrainCommand: ParsableCommand {
             million parameters learn from some ten thousand tokens a second.
 
             --output holds the model in Hugging Face format, its weights in BF16, and under training/ one line a step and \
-            the curves. Ctrl-C saves and stops; --resume goes on with the same bits.
+            the curves. Ctrl-C saves and stops; --resume goes on with the same bits. With --initial a model learns on, for             example from short texts to long ones.
 
             With --json: output, steps, corpus_tokens, tokens, seconds, tokens_per_second, backend and last_step.
             """)
@@ -24,6 +24,9 @@ struct PretrainCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("A tokenizer.json; the files beside it are taken along.", valueName: "file"))
     var tokenizer: String
+
+    @Option(help: ArgumentHelp("Begin from this model's weights. (default: random weights)", valueName: "dir"))
+    var initial: String?
 
     @OptionGroup var training: TrainingOptions
 
@@ -62,7 +65,7 @@ struct PretrainCommand: ParsableCommand {
         let text = try MappedFile.contents(ofPath: config, limit: 1 << 20)
         let configuration = try LlamaConfiguration(parsing: text, file: config)
         let corpus = try session.readCorpus(try Tokenizer(file: tokenizer), configuration)
-        let weights = try LlamaParameters(random: configuration, seed: training.seed)
+        let (weights, digest) = try weights(configuration, text, session.kernels)
         let trainer = try Trainer(
             recipe: session.recipe, weights: weights, base: nil, corpus: corpus, kernels: session.kernels,
             precision: compute.precision)
@@ -70,7 +73,29 @@ struct PretrainCommand: ParsableCommand {
         let isRoot = folder.isEmpty && tokenizer.hasPrefix("/")
         try session.run(
             trainer, corpus: corpus, source: isRoot ? "/" : folder.isEmpty ? "." : folder, type: .bfloat16,
-            modelDigest: TrainingCorpus.digest(of: text))
+            modelDigest: digest)
+    }
+
+    /// What training begins from, and what identifies it.
+    private func weights(
+        _ configuration: LlamaConfiguration, _ text: [UInt8], _ kernels: CPUKernels
+    ) throws -> (LlamaParameters, digest: String) {
+        guard let initial else {
+            let weights = try LlamaParameters(random: configuration, seed: training.seed)
+            return (weights, TrainingCorpus.digest(of: text))
+        }
+        let directory = try ModelDirectory.open(path: initial)
+        guard directory.configuration.expectedTensors == configuration.expectedTensors else {
+            throw TrainingError(
+                "\(initial): found tensors of other shapes, required those that \(config) describes")
+        }
+        let read = try LlamaParameters(directory, kernels: kernels)
+        // The shape of the one with the configuration of the other: theirs may differ in what is no shape.
+        let weights = try LlamaParameters(configuration)
+        withExtendedLifetime(read) {
+            weights.arena.pointer.update(from: read.arena.pointer, count: weights.arena.count)
+        }
+        return (weights, try WeightsDigest(directory: initial).sha256)
     }
 
     private func recipe() throws -> Recipe {

@@ -85,6 +85,8 @@ struct RetrofitCommandTests {
         let generated = try Command.run(
             "generate", "word", "--model", folder.file("out"), "--max-tokens", "4", "--json")
         #expect(generated.status == 0, "\(generated.error)")
+        let onwards = try run(folder.file("onwards"), ["--initial", folder.file("out")])
+        #expect(onwards.status == 0, "\(onwards.error)")
         // Nothing to go on from is a run from the beginning, with the same bits.
         let resumed = try run(folder.file("again"), ["--resume"])
         #expect(resumed.status == 0, "\(resumed.error)")
