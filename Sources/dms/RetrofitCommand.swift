@@ -162,7 +162,7 @@ struct RetrofitCommand: ParsableCommand {
                 gradientAccumulation: gradientAccumulation, seed: training.seed, trainable: train,
                 reduction: klReduction,
                 penalty: try CompressionPenalty(loss: compressionLoss, weight: weight, headCap: headCap),
-                gateRate: gateLearningRate, dms: try configuration(),
+                gateRate: gateLearningRate, dms: try configuration(), profile: try semantics(),
                 activationBytes: training.activationMemory.bytes)
         }
     }
@@ -170,11 +170,14 @@ struct RetrofitCommand: ParsableCommand {
     private func configuration() throws -> DMSConfiguration {
         do {
             return try DMSConfiguration(
-                profile: try SemanticsProfile(named: profile), windowSize: window, alphaScale: alphaScale,
-                alphaOffset: alphaOffset)
-        } catch {
+                profile: try semantics(), windowSize: window, alphaScale: alphaScale, alphaOffset: alphaOffset)
+        } catch let error as PolicyError {
             throw TrainingError(error.description)
         }
+    }
+
+    private func semantics() throws -> SemanticsProfile {
+        do { return try SemanticsProfile(named: profile) } catch { throw TrainingError(error.description) }
     }
 }
 

@@ -37,6 +37,12 @@ struct RetrofitCommandTests {
             "eval", "--model", folder.file("out"), "--base", base.path, "--corpus", text, "--chunk-length", "64",
             "--chunks", "2", "--json")
         #expect(evaluated.status == 0, "\(evaluated.error)")
+        let nvidia = try Command.run(
+            arguments(base.path, text, folder.file("nvidia")) + ["--profile", "nvidia", "--train", "gate"]
+                + ["--zeroing-steps", "0"], input: [])
+        #expect(nvidia.status == 0, "\(nvidia.error)")
+        let metadata = try readJSON(folder.file("nvidia/dms_metadata.json")).objectValue
+        #expect(metadata?["profile"] == .string("nvidia") && metadata?["decision_shift"] == .integer(1))
         // A finished model is not written over, and it is no base model.
         let again = try Command.run(arguments(base.path, text, folder.file("out")), input: [])
         #expect(again.status == 1 && again.error.contains("a finished model"), "\(again.error)")

@@ -37,6 +37,8 @@ public struct Recipe: Sendable, Hashable {
     public var optimizer: Optimizer.Settings
     /// What the gates mean; `nil` in pretraining.
     public var dms: DMSConfiguration?
+    /// The profile that metadata name; every field of ``dms`` is written beside it.
+    public var profile: SemanticsProfile
     /// Bytes that kept activations may take; not part of what is computed.
     public var activationBytes: Int
 
@@ -45,7 +47,7 @@ public struct Recipe: Sendable, Hashable {
         schedule: TrainingSchedule, contextLength: Int, batchSize: Int, gradientAccumulation: Int, seed: UInt64,
         trainable: Trainable = .all, reduction: Reduction = .mean, penalty: CompressionPenalty? = nil,
         gateRate: Double = 1, optimizer: Optimizer.Settings = .init(),
-        dms: DMSConfiguration? = nil, activationBytes: Int = 2 << 30
+        dms: DMSConfiguration? = nil, profile: SemanticsProfile = .fastdms, activationBytes: Int = 2 << 30
     ) throws {
         guard contextLength >= 2 else {
             throw TrainingError("context length", found: "\(contextLength)", required: "at least 2 tokens")
@@ -73,6 +75,7 @@ public struct Recipe: Sendable, Hashable {
         self.gateRate = gateRate
         self.optimizer = optimizer
         self.dms = dms
+        self.profile = profile
         self.activationBytes = activationBytes
     }
 
@@ -103,6 +106,7 @@ public struct Recipe: Sendable, Hashable {
         object["compression_loss"] = .string(penalty.loss.rawValue)
         object["compression_weight"] = .number(penalty.weight)
         object["head_cap"] = penalty.headCap.map { .number($0) }
+        object["profile"] = .string(profile.name)
         object["window_size"] = .integer(Int64(dms.windowSize))
         object["alpha_scale"] = .number(Double(dms.alphaScale))
         object["alpha_offset"] = .number(Double(dms.alphaOffset))

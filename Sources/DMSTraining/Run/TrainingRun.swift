@@ -99,7 +99,7 @@ public struct TrainingRun {
         training["processes"] = .integer(Int64(replicas.count))
         try package.write(to: path, kernels: kernels) { digest in
             DMSMetadata(
-                configuration: dms, profile: .fastdms, targetRatio: ratio, contextLength: recipe.contextLength,
+                configuration: dms, profile: recipe.profile, targetRatio: ratio, contextLength: recipe.contextLength,
                 baseModel: lastComponent(source), weights: digest, training: training, measured: measured)
         }
     }
