@@ -18,10 +18,16 @@ fi
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 
+# Every *_test.c is a program of its own; the other files belong to neon_test.c.
 objects=()
+parts=()
 for source in Sources/CDMSKernels/*.c Sources/CDMSDigest/*.c Tests/NEON/*.c; do
     object=$build/$(basename "$source").o
-    case $source in Sources/*) objects+=("$object") ;; esac
+    case $source in
+    Sources/*) objects+=("$object") ;;
+    *_test.c) ;;
+    *) parts+=("$object") ;;
+    esac
     "$compiler" -std=c11 -O2 -ffp-contract=off -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
         -ISources/CDMSKernels/include -ISources/CDMSDigest/include -c "$source" -o "$object" &
 done
@@ -31,8 +37,10 @@ if [ "$failed" -ne 0 ]; then
     echo "error: the kernels do not compile for AArch64" >&2
     exit 1
 fi
-for source in Tests/NEON/*.c; do
+for source in Tests/NEON/*_test.c; do
     test=$build/$(basename "$source" .c)
-    "$compiler" -static "$build/$(basename "$source").o" "${objects[@]}" -lm -lpthread -o "$test"
+    own=()
+    if [ "$(basename "$source")" = neon_test.c ]; then own=("${parts[@]}"); fi
+    "$compiler" -static "$build/$(basename "$source").o" "${own[@]}" "${objects[@]}" -lm -lpthread -o "$test"
     "$emulator" "$test"
 done
