@@ -95,11 +95,35 @@ public struct AdamWStep: Sendable, Hashable {
     }
 }
 
+/// The shape of a training pass, from which a backend knows what memory it needs besides operands.
+public struct TrainingFootprint: Sendable, Hashable {
+    public let sequences: Int
+    public let length: Int
+    public let shape: AttentionShape
+    /// The largest dimension of a weight.
+    public let widest: Int
+
+    public init(sequences: Int, length: Int, shape: AttentionShape, widest: Int) {
+        self.sequences = sequences
+        self.length = length
+        self.shape = shape
+        self.widest = widest
+    }
+
+    /// Tokens of a pass.
+    public var rows: Int { sequences * length }
+}
+
 /// The operations that training needs beyond running a model; a backend implements them for its device.
 ///
 /// Results do not depend on the number of threads. Weights and gradients are FP32; `precision` says how products are
 /// computed, sums are FP32 in both. Shapes that contradict each other are programmer errors and trap.
 public protocol TrainingKernels: InferenceKernels {
+    /// Makes room ahead for what the operations below need besides their operands, which then cannot fail.
+    ///
+    /// - Throws: ``MemoryError`` when the system has no such memory to give.
+    func reserve(_ footprint: TrainingFootprint) throws(MemoryError)
+
     /// `output (+)= input · weightᵀ`: `input` `[rows, in]`, `weight` `[out, in]`, `output` `[rows, out]`.
     func linearForward(
         _ input: MatrixView, weight: MatrixView, precision: Precision, into output: MatrixView, accumulates: Bool)

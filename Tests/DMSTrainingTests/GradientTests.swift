@@ -20,7 +20,8 @@ struct GradientTests {
         for (index, entry) in values.layout.entries.enumerated() where !skipped.contains(entry.name) {
             let gradient = (0..<entry.count).map { gradients.matrix(index).pointer[$0] }
             let norm = gradient.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
-            #expect(norm > 1e-5, "\(entry.name) gets no gradient")
+            // Below this the difference would say nothing.
+            #expect(norm > 3e-3, "\(entry.name) gets a gradient of \(norm)")
             let original = (0..<entry.count).map { values.matrix(index).pointer[$0] }
             let step = 4e-3
             func loss(at distance: Double) throws -> Double {

@@ -73,7 +73,7 @@ struct TrainerTests {
         #expect(bits(gates.arena).contains { $0 != 0 }, "no gate has moved")
     }
 
-    @Test("At its start a student is its teacher")
+    @Test("A gate begins by keeping everything")
     func start() throws {
         let tiny = try TinyRun()
         let trainer = try tiny.trainer(try tiny.recipe(trainable: .gate))

@@ -1,3 +1,5 @@
+import DMSPolicy
+
 /// Plain sentences that say nothing about numbers: the hay.
 enum FillerText {
     private static let subjects = [

@@ -1,3 +1,5 @@
+import DMSPolicy
+
 /// Makes retrieval tasks from nothing but a seed, with text written for this purpose.
 ///
 /// A sample depends on the task, the seed, the length, the depth and its number, and on no other sample.

@@ -1,6 +1,23 @@
 import CDMSKernels
 
 extension CPUKernels {
+    /// What either pass of biased attention needs at most.
+    func softAttentionScratchBytes(_ footprint: TrainingFootprint) -> Int {
+        var arguments = dms_soft_attention_args()
+        arguments.sequences = footprint.sequences
+        arguments.length = footprint.length
+        arguments.query_heads = footprint.shape.queryHeads
+        arguments.kv_heads = footprint.shape.keyValueHeads
+        arguments.head_dim = footprint.shape.headDimension
+        // Only whether there is a bias is looked at.
+        return withUnsafePointer(to: Float(0)) { bias in
+            arguments.bias = bias
+            return max(
+                dms_soft_attention_scratch_bytes(context, &arguments),
+                dms_soft_attention_backward_scratch_bytes(context, &arguments))
+        }
+    }
+
     public func softAttention(_ attention: SoftAttention) {
         var arguments = attention.kernelArguments
         (arguments.scratch, arguments.scratch_bytes) = scratch(dms_soft_attention_scratch_bytes(context, &arguments))

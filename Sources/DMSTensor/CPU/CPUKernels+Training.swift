@@ -7,6 +7,15 @@ import Darwin
 #endif
 
 extension CPUKernels: TrainingKernels {
+    public func reserve(_ footprint: TrainingFootprint) throws(MemoryError) {
+        let lines = max(footprint.rows, footprint.widest)
+        var product = dms_matmul_args()
+        (product.rows, product.columns, product.depth) = (lines, lines, lines)
+        let partials = dms_rms_norm_backward_partials(footprint.rows, footprint.widest) * MemoryLayout<Float>.stride
+        _ = try reservedScratch(
+            max(dms_matmul_scratch_bytes(context, &product), partials, softAttentionScratchBytes(footprint)))
+    }
+
     public func linearForward(
         _ input: MatrixView, weight: MatrixView, precision: Precision, into output: MatrixView, accumulates: Bool
     ) {

@@ -1,3 +1,5 @@
+import DMSPolicy
+
 /// Which chunks a batch takes: a pure value, so that resuming a training needs nothing but the number of the batch.
 ///
 /// Chunks are visited epoch by epoch, each exactly once per epoch and in an order of its own. Batches follow each other
@@ -38,11 +40,6 @@ public struct BatchOrder: Sendable, Hashable {
             let permutation = ChunkPermutation(count: chunkCount, seed: seed, epoch: place / chunkCount)
             return permutation[place % chunkCount]
         }
-    }
-
-    /// Epochs that are over once every rank has finished its first `count` batches.
-    public func epochs(afterBatches count: Int) -> Double {
-        Double(count) * Double(rankCount * chunksPerBatch) / Double(chunkCount)
     }
 }
 

@@ -51,11 +51,6 @@ public final class GateParameters: Sendable {
         forEachRow(of: parameters) { row, gate in _ = row.update(fromContentsOf: gate) }
     }
 
-    /// Takes the gates out of the borrowed rows, which stay as they are.
-    public func read(from parameters: LlamaParameters) {
-        forEachRow(of: parameters) { row, gate in _ = gate.update(fromContentsOf: row) }
-    }
-
     private func forEachRow(
         of parameters: LlamaParameters,
         _ body: (UnsafeMutableBufferPointer<Float>, UnsafeMutableBufferPointer<Float>) -> Void

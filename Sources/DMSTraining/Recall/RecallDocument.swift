@@ -1,3 +1,5 @@
+import DMSPolicy
+
 /// Texts of sentences: facts, mentions of them, and what stands between.
 enum RecallDocument {
     /// Tokens around a text: begin-of-text and end-of-text.

@@ -1,3 +1,5 @@
+import DMSPolicy
+
 /// Sentences of a known number of tokens: the tokenizer has every word and the full stop as one token.
 enum RecallSentence {
     /// The lengths that ``filler(_:_:)`` makes.

@@ -1,3 +1,5 @@
+import DMSPolicy
+
 /// A task that shows what a cache forgets: passwords of people, stated once somewhere in a long text and asked for later.
 ///
 /// Most of a text is sentences that no later word depends on, so a model may evict them; the passwords cannot be

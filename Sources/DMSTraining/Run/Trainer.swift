@@ -61,10 +61,19 @@ public final class Trainer {
             precision: precision)
         teacher = try base.map { try Teacher($0, rows: rows) }
         teacherPrecision = base?.precision ?? .fp32
+        let configuration = weights.configuration
+        try kernels.reserve(
+            TrainingFootprint(
+                sequences: recipe.batchSize, length: recipe.contextLength, shape: graph.shape,
+                widest: max(
+                    configuration.hiddenSize, configuration.intermediateSize, configuration.vocabularySize,
+                    configuration.headCount * configuration.headDimension)))
         workspace = try TrainingWorkspace(
             weights.configuration, sequences: recipe.batchSize, length: recipe.contextLength,
             activationBytes: recipe.activationBytes)
-        order = BatchOrder(chunkCount: corpus.chunkCount, chunksPerBatch: recipe.batchSize, seed: recipe.seed)
+        order = BatchOrder(
+            chunkCount: corpus.chunkCount, chunksPerBatch: recipe.batchSize, seed: recipe.seed,
+            rank: replicas.rank, rankCount: replicas.count)
         if recipe.trainable == .all, recipe.schedule.zeroingSteps == 0 { gates?.zeroBorrowedRows(of: weights) }
     }
 
@@ -121,9 +130,9 @@ public final class Trainer {
     }
 
     private func run(_ microStep: Int, _ stage: TrainingStage) throws -> MicroStepResult {
-        // Counted over all processes, so that n of them see what one with n times the accumulation sees.
+        // Noise is counted over all processes, so that n of them draw what one with n times the accumulation draws.
         let global = microStep * replicas.count + replicas.rank
-        let index = completedSteps * recipe.gradientAccumulation * replicas.count + global
+        let index = completedSteps * recipe.gradientAccumulation + microStep
         let batch = TokenBatch(order.chunks(ofBatch: index).map { Array(corpus[$0]) })
         let treatment = try treatment(stage, microStep: global)
         let targets: TrainingTargets =

@@ -1,34 +1,34 @@
 /// A seeded generator that gives the same numbers on every machine (Steele, Lea and Flood, OOPSLA 2014).
-struct SplitMix64: Sendable {
+package struct SplitMix64: Sendable {
     private var state: UInt64
 
     /// Seeds that differ in any of the values give unrelated streams.
-    init(_ values: UInt64...) {
+    package init(_ values: UInt64...) {
         state = 0
         for value in values { state = Self.mixed(state ^ value) }
     }
 
-    mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         return Self.finalised(state)
     }
 
     /// Below `bound`; the bias of at most bound / 2⁶⁴ does not matter for what is drawn here.
-    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
+    package mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
 
     /// An element of a list that is not empty.
-    mutating func pick<T>(_ list: [T]) -> T { list[below(list.count)] }
+    package mutating func pick<T>(_ list: [T]) -> T { list[below(list.count)] }
 
     /// The first `count` elements of a random order (Fisher and Yates).
-    mutating func sample<T>(_ count: Int, of list: [T]) -> [T] {
+    package mutating func sample<T>(_ count: Int, of list: [T]) -> [T] {
         precondition(count <= list.count, "\(count) of \(list.count) elements")
         var list = list
         for index in 0..<count { list.swapAt(index, index + below(list.count - index)) }
         return Array(list.prefix(count))
     }
 
-    /// A hash of 64 bits that maps no two values to one.
-    static func mixed(_ value: UInt64) -> UInt64 { finalised(value &+ 0x9E37_79B9_7F4A_7C15) }
+    /// A hash of 64 bits that maps no two values to one: the golden-ratio increment and the finaliser.
+    package static func mixed(_ value: UInt64) -> UInt64 { finalised(value &+ 0x9E37_79B9_7F4A_7C15) }
 
     private static func finalised(_ value: UInt64) -> UInt64 {
         var z = value
