@@ -38,7 +38,8 @@ let package = Package(
     traits: [
         .trait(
             name: "InternalChecks",
-            description: "Verify the cache's invariants after every operation (slow; for tests and bug reports).")
+            description: "Verify the cache's invariants after every operation (slow; for tests and bug reports)."),
+        .trait(name: "MPI", description: "Train over several processes and machines, with Open MPI."),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0")
@@ -46,6 +47,11 @@ let package = Package(
     targets: [
         .target(name: "CDMSKernels", cSettings: kernelSettings),
         .target(name: "CDMSDigest", cSettings: kernelSettings),
+        // Only the trait needs it installed.
+        .systemLibrary(name: "COpenMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+        .target(
+            name: "CDMSMPI", dependencies: [.target(name: "COpenMPI", condition: .when(traits: ["MPI"]))],
+            cSettings: [.define("DMS_MPI", .when(traits: ["MPI"]))]),
         library("DMSJSON"),
         library("DMSPolicy"),
         library("DMSTensor", ["CDMSKernels"]),
@@ -56,17 +62,24 @@ let package = Package(
         library(
             "DMSEngine",
             ["DMSCache", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
+        .target(
+            name: "DMSRecall", dependencies: ["DMSCheckpoint", "DMSJSON", "DMSPolicy"],
+            resources: [.copy("recall-8x")], swiftSettings: strict),
         library(
             "DMSEvaluation",
-            ["DMSCache", "DMSCheckpoint", "DMSEngine", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
+            [
+                "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSModel", "DMSPolicy", "DMSRecall", "DMSTensor",
+                "DMSTokenizer",
+            ]),
         library(
             "DMSTraining",
             ["DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
+        library("DMSMPI", ["CDMSMPI", "DMSTraining"]),
         .executableTarget(
             name: "dms",
             dependencies: [
-                "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSEvaluation", "DMSJSON", "DMSModel", "DMSPolicy",
-                "DMSTensor", "DMSTokenizer", "DMSTraining",
+                "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSEvaluation", "DMSJSON", "DMSMPI", "DMSModel", "DMSPolicy",
+                "DMSRecall", "DMSTensor", "DMSTokenizer", "DMSTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -93,6 +106,9 @@ let package = Package(
         tests(
             "DMSTrainingTests",
             ["DMSTraining", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
+        tests(
+            "DMSRecallTests",
+            ["DMSRecall", "DMSCheckpoint", "DMSJSON", "DMSPolicy", "DMSTokenizer", "DMSTraining"]),
         // The binary itself is a dependency: the tests run it.
         tests("dmsTests", ["dms", "DMSCheckpoint", "DMSJSON"]),
     ],

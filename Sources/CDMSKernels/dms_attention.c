@@ -12,7 +12,8 @@
 #include <stdatomic.h>
 
 enum {
-    SPLIT_BLOCKS = 16,      // blocks of a split: 1024 slots
+    // 256 slots: a merge costs little beside them, and few enough are left over when one thread has nothing more to do.
+    SPLIT_BLOCKS = 4,
     TILE_ROWS = 128,        // rows of a tile: they pay for packing the keys, and all of it fits the L2 cache
     DECODE_ROWS = 8,        // up to so many rows of a sequence, splits are work of their own
     SPLIT_SLOTS = SPLIT_BLOCKS * DMS_ATTENTION_BLOCK,

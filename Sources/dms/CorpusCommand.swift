@@ -1,6 +1,6 @@
 import ArgumentParser
 import DMSJSON
-import DMSTraining
+import DMSRecall
 
 struct CorpusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -12,7 +12,7 @@ struct CorpusCommand: ParsableCommand {
 struct RecallCorpusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "recall",
-        abstract: "Passwords of people, stated once in a long text and asked for later.",
+        abstract: "A password, stated once in a long text and asked for later.",
         discussion: """
             Writes a new folder with corpus.jsonl, the tokenizer, and the config.json of a small model: what training \
             from scratch starts from. The same options give the same bytes on every machine. Texts have up to \

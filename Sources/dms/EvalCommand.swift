@@ -19,9 +19,10 @@ struct EvalCommand: ParsableCommand {
             --task serving continues pieces of --corpus greedily with and without eviction. KL is measured until the \
             texts part, that step included; token_match is the share of steps with the same token.
 
-            --task needle, multi-key and variable-tracking ask for a number hidden in a long text, made from --seed. \
-            Found means that greedy decoding writes the whole answer; the mean log-probability of its tokens is shown \
-            beside it, because small base models find nothing.
+            --task needle, multi-key and variable-tracking ask for a number hidden in a long text, and recall for the \
+            password that one sentence of it says; all are made from --seed. Found means that greedy decoding writes the whole answer; the mean log-probability of its tokens is shown \
+            beside it, because small base models find nothing. The controls store as many tokens as the gate when the question is \
+            asked. recall is what the model that comes with dms was trained for.
 
             Three ratios are reported and never multiplied. decision_ratio: 1 / (1 - eviction rate), what the gates \
             asked for. live_ratio: tokens seen over tokens stored, summed over all steps (also at the end and at the \
@@ -30,12 +31,14 @@ struct EvalCommand: ParsableCommand {
 
               dms eval --model DIR --base DIR --corpus valid.txt --controls
               dms eval --model DIR --task needle --lengths 1024,4096 --plot needle.svg
+              dms eval --task recall --controls --plot recall.svg --text-plot text.svg
             """)
 
-    @Option(help: ArgumentHelp("The model's folder.", valueName: "dir"))
-    var model: String
+    @Option(
+        help: ArgumentHelp("The model's folder. (default: the small model that comes with dms)", valueName: "dir"))
+    var model: String?
 
-    @Option(help: ArgumentHelp("wikitext, serving, needle, multi-key or variable-tracking."))
+    @Option(help: ArgumentHelp("wikitext, serving, recall, needle, multi-key or variable-tracking."))
     var task: EvalTask = .wikitext
 
     @Option(help: ArgumentHelp("A UTF-8 text; for wikitext and serving.", valueName: "file"))
@@ -47,6 +50,9 @@ struct EvalCommand: ParsableCommand {
     @Flag(help: "Leave out what the tokenizer puts at the start of a text, such as a beginning-of-text token.")
     var noBos = false
 
+    @Flag(help: "Add a sliding window and a random gate that store as many tokens; not for serving.")
+    var controls = false
+
     @Flag(help: "Evict nothing; for wikitext.")
     var noEvict = false
 
@@ -56,7 +62,7 @@ struct EvalCommand: ParsableCommand {
     @OptionGroup(title: "Serving (--task serving)")
     var serving: EvalServingOptions
 
-    @OptionGroup(title: "Needles (--task needle, multi-key, variable-tracking)")
+    @OptionGroup(title: "Needles (--task recall, needle, multi-key, variable-tracking)")
     var needle: EvalNeedleOptions
 
     @Option(help: ArgumentHelp("Of needles and of the random gate.", valueName: "number"))
@@ -97,7 +103,7 @@ struct EvalCommand: ParsableCommand {
     func validate() throws {
         try refuseOptionsOfOtherTasks()
         if task.needsCorpus, corpus == nil { throw ValidationError("--task \(task.rawValue) needs --corpus FILE") }
-        if perplexity.controls, noEvict {
+        if controls, noEvict {
             throw ValidationError(
                 "--controls and --no-evict exclude each other: controls store as much as the gate does")
         }
@@ -118,8 +124,11 @@ struct EvalCommand: ParsableCommand {
             try refuse("kv-dtype with several types", (kvTypes?.types.count ?? 1) > 1)
         }
         if task != .serving { for (name, isGiven) in serving.given { try refuse(name, isGiven) } }
-        if task.needle == nil { for (name, isGiven) in needle.given { try refuse(name, isGiven) } }
-        if task == .serving { try refuse("base", base != nil) }
+        if !task.isNeedle { for (name, isGiven) in needle.given { try refuse(name, isGiven) } }
+        if task == .serving {
+            try refuse("base", base != nil)
+            try refuse("controls", controls)
+        }
     }
 
     func run() throws {
@@ -127,7 +136,7 @@ struct EvalCommand: ParsableCommand {
         switch task {
         case .wikitext: try EvalPerplexityTask(self, setup).run()
         case .serving: try EvalServingTask(self, setup).run()
-        case .needle, .multiKey, .variableTracking: try EvalNeedleTask(self, setup).run()
+        case .recall, .needle, .multiKey, .variableTracking: try EvalNeedleTask(self, setup).run()
         }
     }
 

@@ -26,26 +26,66 @@ struct EvalNeedleTask {
     }
 
     func run() throws {
-        guard let task = command.task.needle else { preconditionFailure("\(command.task) is no needle task") }
-        let tokenizer = setup.loaded.tokenizer
+        guard let source = command.task.source(seed: command.seed) else {
+            preconditionFailure("\(command.task) is no needle task")
+        }
         let evaluation = try NeedleEvaluation(
-            generator: NeedleGenerator(task: task, seed: command.seed), lengths: command.needle.resolvedLengths,
+            source: source, lengths: command.needle.resolvedLengths,
             depths: command.needle.resolvedDepths, samples: command.needle.samples ?? 4)
         setup.warn(contextLength: evaluation.lengths.max() ?? 0)
-        if let plot = command.needle.plot { try Self.requireWritable(plot) }
+        for picture in [command.needle.plot, command.needle.textPlot].compactMap({ $0 }) {
+            try Self.requireWritable(picture)
+        }
         let progress = EvalProgress(unit: "samples")
+        let subjects = try subjects()
+        let controls = command.controls ? try controls() : nil
         let results = try evaluation.run(
-            try subjects(), encode: { tokenizer.stream($0, hasStart: !command.noBos) },
-            onSample: { progress.show(task.rawValue, $0, of: evaluation.sampleCount) })
+            subjects, controls: controls, encode: encode,
+            onSample: { progress.show(source.name, $0, of: evaluation.sampleCount) })
         progress.finish()
         if let plot = command.needle.plot {
-            try AtomicFile.write(Array(HeatMap(evaluation, results, model: command.model).svg().utf8), to: plot)
+            try AtomicFile.write(Array(HeatMap(evaluation, results, model: setup.modelPath).svg().utf8), to: plot)
         }
-        if command.json {
-            try Console.write(json(evaluation, results))
-        } else {
-            try Console.write(text(evaluation, results))
+        if let plot = command.needle.textPlot {
+            let picture = try keptText(evaluation, subjects[0], controls)
+            try AtomicFile.write(Array(picture.svg().utf8), to: plot)
         }
+        let report = EvalNeedleReport(command: command, setup: setup, evaluation: evaluation, results: results)
+        if command.json { try Console.write(report.json) } else { try Console.write(report.text) }
+    }
+
+    private func encode(_ text: String) -> [Int32] { setup.loaded.tokenizer.stream(text, hasStart: !command.noBos) }
+
+    private func controls() throws -> NeedleControls {
+        try NeedleControls(try runner(), kvType: command.resolvedKVTypes[0], seed: command.seed)
+    }
+
+    private func runner() throws -> ModelRunner {
+        try ModelRunner(setup.loaded.model, passLength: passLength)
+    }
+
+    private var passLength: Int { min(command.prefillChunk, command.needle.resolvedLengths.max() ?? 1) }
+
+    /// The first sample of the longest length and the middle depth, as the subject and its controls remember it.
+    private func keptText(
+        _ evaluation: NeedleEvaluation, _ subject: Subject, _ controls: NeedleControls?
+    ) throws -> KeptText {
+        let length = evaluation.lengths.max() ?? 1
+        let depth = evaluation.depths.sorted()[evaluation.depths.count / 2]
+        let sample = try evaluation.source.sample(length: length, depth: depth, number: 0, encode: encode)
+        let shares = try evaluation.keptShares(of: sample, subject, controls: controls)
+        let tokens = sample.tokens.dropLast()
+        return KeptText(
+            title: "What is left of \(tokens.count) tokens when the question is asked",
+            pieces: try tokens.map { try setup.loaded.tokenizer.decode([$0]) },
+            marked: sample.answerPlaces,
+            panels: shares.map { name, shares in
+                let live = Double(tokens.count) / max(shares.reduce(0, +), 1e-9)
+                return KeptText.Panel(title: "\(name): live ratio \(Units.ratio(live))", shares: shares)
+            },
+            caption: "A word is the darker, the more KV heads of all layers still store it; white is forgotten by all. "
+                + "Framed: what is asked for.\n\(setup.modelPath), task \(evaluation.source.name), length \(length), "
+                + "depth \(Units.percent(depth)), seed \(command.seed)")
     }
 
     /// Asked first, so that a folder that cannot be written to is not found out after an hour.
@@ -61,8 +101,7 @@ struct EvalNeedleTask {
     private func subjects() throws -> [Subject] {
         let model = setup.loaded.model
         let type = command.resolvedKVTypes[0]
-        let pass = min(command.prefillChunk, command.needle.resolvedLengths.max() ?? 1)
-        let runner = try ModelRunner(model, passLength: pass)
+        let runner = try runner()
         func path() -> any AttentionPath {
             command.path == .strict ? StrictPath(model, kvType: type) : CompactPath(model, kvType: type)
         }
@@ -72,62 +111,9 @@ struct EvalNeedleTask {
         if let base = setup.base {
             subjects.append(
                 Subject(
-                    name: "base", runner: try ModelRunner(base, passLength: pass),
+                    name: "base", runner: try ModelRunner(base, passLength: passLength),
                     path: StrictPath(base, kvType: base.precision == .fp32 ? .float32 : .bfloat16), eviction: .off))
         }
         return subjects
-    }
-
-    private func json(_ evaluation: NeedleEvaluation, _ results: [NeedleEvaluation.SubjectCells]) -> JSONObject {
-        var subjects = JSONObject()
-        for result in results {
-            subjects[result.name] = .object(
-                JSONObject([
-                    "accuracy": .number(result.accuracy), "answer_logprob": .number(result.meanLogProbability),
-                    "cells": .array(
-                        result.cells.map { cell in
-                            .object(
-                                JSONObject([
-                                    "length": .count(cell.length), "depth": .number(cell.depth),
-                                    "samples": .count(cell.samples), "found": .count(cell.found),
-                                    "accuracy": .number(cell.accuracy),
-                                    "answer_logprob": .number(cell.meanLogProbability),
-                                ]))
-                        }),
-                ]))
-        }
-        return JSONObject([
-            "model": .string(command.model), "base": .text(command.base), "task": .string(command.task.rawValue),
-            "path": .string(command.path.rawValue), "precision": .string(command.compute.precision.rawValue),
-            "kv_dtype": .string(command.resolvedKVTypes[0].name), "seed": .seed(command.seed),
-            "lengths": .array(evaluation.lengths.map { .count($0) }),
-            "depths": .array(evaluation.depths.map { .number($0) }), "samples": .count(evaluation.samples),
-            "subjects": .object(subjects), "plot": .text(command.needle.plot),
-        ])
-    }
-
-    private func text(_ evaluation: NeedleEvaluation, _ results: [NeedleEvaluation.SubjectCells]) -> String {
-        var table = TextTable(
-            ["length", "depth"] + results.flatMap { ["\($0.name): found", "\($0.name): log p"] })
-        for index in 0..<evaluation.lengths.count * evaluation.depths.count {
-            let cells = results.map { $0.cells[index] }
-            table.add(
-                ["\(cells[0].length)", Units.percent(cells[0].depth)]
-                    + cells.flatMap { ["\($0.found)/\($0.samples)", Units.fixed($0.meanLogProbability, 3)] })
-        }
-        table.add(
-            ["all", ""] + results.flatMap { [Units.percent($0.accuracy), Units.fixed($0.meanLogProbability, 3)] })
-        return """
-            model   \(command.model)\(command.base.map { "\nbase    \($0)" } ?? "")
-            task    \(command.task.rawValue), \(evaluation.samples) samples of each length and depth, seed \(command.seed)
-            run     \(setup.backend), precision \(command.compute.precision.rawValue), KV \
-            \(command.resolvedKVTypes[0].name), \(command.path.rawValue) path
-
-            \(table.text)
-            found: greedy decoding writes the whole answer. log p: nats per token of the answer, 0 is certain.
-            dms evicts; no_evict is the same model without eviction.\(
-                command.needle.plot.map { "\npicture: \($0)" } ?? "")
-
-            """
     }
 }

@@ -3,12 +3,18 @@ import DMSEvaluation
 
 /// What is measured.
 enum EvalTask: String, CaseIterable, ExpressibleByArgument {
-    case wikitext, serving, needle
+    case wikitext, serving, recall, needle
     case multiKey = "multi-key"
     case variableTracking = "variable-tracking"
 
     var needsCorpus: Bool { self == .wikitext || self == .serving }
-    var needle: NeedleTask? { NeedleTask(rawValue: rawValue) }
+    var isNeedle: Bool { !needsCorpus }
+
+    /// The texts of a needle task.
+    func source(seed: UInt64) -> (any NeedleSource)? {
+        if self == .recall { return RecallSource(seed: seed) }
+        return NeedleTask(rawValue: rawValue).map { NeedleGenerator(task: $0, seed: seed) }
+    }
 }
 
 /// Which operator computes attention.
@@ -46,13 +52,10 @@ struct EvalPerplexityOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Score so many chunks. (default: every full one)", valueName: "count"))
     var chunks: Int?
 
-    @Flag(help: "Add the controls at equal live tokens.")
-    var controls = false
-
     var length: Int { chunkLength ?? 512 }
 
     var given: [(String, Bool)] {
-        [("chunk-length", chunkLength != nil), ("chunks", chunks != nil), ("controls", controls)]
+        [("chunk-length", chunkLength != nil), ("chunks", chunks != nil)]
     }
 
     func validate() throws {
@@ -99,11 +102,20 @@ struct EvalNeedleOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Write a heat map.", valueName: "file.svg"))
     var plot: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Write one text (longest length, middle depth), its words the darker, the more heads still store them.",
+            valueName: "file.svg"))
+    var textPlot: String?
+
     var resolvedLengths: [Int] { lengths?.counts ?? [512, 1024] }
     var resolvedDepths: [Double] { (depths?.percents ?? [0, 25, 50, 75, 100]).map { Double($0) / 100 } }
 
     var given: [(String, Bool)] {
-        [("lengths", lengths != nil), ("depths", depths != nil), ("samples", samples != nil), ("plot", plot != nil)]
+        [
+            ("lengths", lengths != nil), ("depths", depths != nil), ("samples", samples != nil), ("plot", plot != nil),
+            ("text-plot", textPlot != nil),
+        ]
     }
 
     func validate() throws {

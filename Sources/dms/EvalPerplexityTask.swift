@@ -25,11 +25,11 @@ struct EvalPerplexityTask {
         options.paths = command.path.kinds
         options.kvTypes = command.resolvedKVTypes
         options.evicts = !command.noEvict
-        options.controls = command.perplexity.controls
+        options.controls = command.controls
         options.passLength = min(command.prefillChunk, chunks.length)
         options.seed = command.seed
         let evaluation = try ModelEvaluation(
-            setup.loaded.model, name: command.model, base: setup.base.map { ($0, command.base ?? "base") },
+            setup.loaded.model, name: setup.modelPath, base: setup.base.map { ($0, command.base ?? "base") },
             options: options)
         let line = EvalProgress(unit: "chunks")
         let found = try evaluation.run(chunks) { progress in

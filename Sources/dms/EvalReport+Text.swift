@@ -24,7 +24,7 @@ extension EvalReport {
             ", window \($0.configuration.rule.window), zero_channel \($0.configuration.zeroing.name)"
         }
         return """
-            model   \(command.model)\(setup.loaded.dms == nil ? " (no eviction metadata)" : "")\
+            model   \(setup.modelPath)\(setup.loaded.dms == nil ? " (no eviction metadata)" : "")\
             \(command.base.map { "\nbase    \($0)" } ?? "")
             corpus  \(command.corpus ?? ""): \(found.result.chunkCount) chunks of \(found.result.chunkLength) tokens, \
             \(found.result.chunkCount * (found.result.chunkLength - 1)) scored\(command.noBos ? ", no BOS" : "")

@@ -29,7 +29,7 @@ struct EvalReport {
     var json: JSONObject {
         let scored = found.result.chunkCount * (found.result.chunkLength - 1)
         var object = JSONObject([
-            "model": .string(command.model), "base": .text(command.base), "corpus": .text(command.corpus),
+            "model": .string(setup.modelPath), "base": .text(command.base), "corpus": .text(command.corpus),
             "task": .string(command.task.rawValue), "path": .text(result?.path), "evicts": .bool(evicts),
             "precision": .string(command.compute.precision.rawValue), "kv_dtype": .text(result?.kvType.name),
             "zero_channel": .text(setup.loaded.dms?.configuration.zeroing.name),

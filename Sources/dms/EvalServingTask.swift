@@ -21,7 +21,7 @@ struct EvalServingTask {
         let model = setup.loaded.model
         guard model.dms != nil else {
             throw EvaluationError(
-                "\(command.model): --task serving compares eviction with none; required: DMS metadata")
+                "\(setup.modelPath): --task serving compares eviction with none; required: DMS metadata")
         }
         let starts = try Self.starts(tokens: setup.tokens.count, context: context, prompts: prompts, setup)
         setup.warn(contextLength: context + steps)
@@ -31,8 +31,8 @@ struct EvalServingTask {
             command.path == .strict ? StrictPath(model, kvType: type) : CompactPath(model, kvType: type)
         }
         let comparison = try ServingComparison(
-            reference: Subject(name: command.model, runner: runner, path: path(), eviction: .off),
-            subject: Subject(name: command.model, runner: runner, path: path()), steps: steps)
+            reference: Subject(name: setup.modelPath, runner: runner, path: path(), eviction: .off),
+            subject: Subject(name: setup.modelPath, runner: runner, path: path()), steps: steps)
         let progress = EvalProgress(unit: "prompts")
         var results: [ServingComparison.PromptResult] = []
         for start in starts {
@@ -72,7 +72,7 @@ struct EvalServingTask {
         _ results: [ServingComparison.PromptResult], _ summary: ServingComparison.Summary, context: Int
     ) -> JSONObject {
         var object = JSONObject([
-            "model": .string(command.model), "corpus": .text(command.corpus),
+            "model": .string(setup.modelPath), "corpus": .text(command.corpus),
             "task": .string(command.task.rawValue), "path": .string(command.path.rawValue),
             "precision": .string(command.compute.precision.rawValue),
             "kv_dtype": .string(command.resolvedKVTypes[0].name),
@@ -101,7 +101,7 @@ struct EvalServingTask {
         }
         table.add(["all", summary.matchRate.map(percent) ?? "-", ""] + kl(summary.divergence))
         return """
-            model   \(command.model)
+            model   \(setup.modelPath)
             corpus  \(command.corpus ?? ""): \(results.count) prompts of \(context) tokens, \
             \(command.serving.resolved.steps) greedy steps each
             run     \(setup.backend), precision \(command.compute.precision.rawValue), KV \

@@ -3,11 +3,13 @@ import DMSEngine
 import DMSEvaluation
 import DMSModel
 import DMSPolicy
+import DMSRecall
 import DMSTensor
 import DMSTokenizer
 
 /// The models and the text of an evaluation, loaded and checked against each other.
 struct EvalSetup {
+    let modelPath: String
     let loaded: LoadedModel
     let base: LlamaModel?
     let backend: String
@@ -20,8 +22,9 @@ struct EvalSetup {
         let corpus = try command.corpus.map { path throws(EvaluationError) in try CorpusText(path: path) }
         let kernels = try CPUKernels(threads: command.compute.threads)
         backend = kernels.name
+        modelPath = try command.model ?? ShippedModel.path()
         let loaded = try LoadedModel(
-            path: command.model, precision: command.compute.precision, kernels: kernels,
+            path: modelPath, precision: command.compute.precision, kernels: kernels,
             overrides: DMSOverrides(zeroing: command.zeroing))
         let tokens = corpus.map { loaded.tokenizer.stream($0.text, hasStart: !command.noBos) } ?? []
         corpusName = command.corpus

@@ -4,6 +4,7 @@ import DMSCheckpoint
 import DMSEngine
 import DMSModel
 import DMSPolicy
+import DMSRecall
 import DMSTensor
 import DMSTokenizer
 
@@ -15,7 +16,8 @@ struct GenerateCommand: ParsableCommand {
             The text streams to standard output; a summary goes to standard error when that is a terminal. The prompt \
             is the argument, or all of standard input, its last line break included.
 
-            A model with dms_metadata.json evicts from its cache while it runs; --no-evict keeps everything. \
+            A model with dms_metadata.json evicts from its cache while it runs; --no-evict keeps everything. Without \
+            --model it is the small model that comes with dms, which can do nothing but say a password that it has read. \
             Results do not depend on --threads, and on --prefill-chunk only by rounding, which may tip a decision that is \
             close.
 
@@ -31,10 +33,12 @@ struct GenerateCommand: ParsableCommand {
             bytes in the same dtype over those allocated; decision_ratio what the gates asked for, 1 without a gate.
             """)
 
-    @Argument(help: "The prompt. (default: standard input)")
+    @Argument(
+        help: "The prompt. (default: standard input; without a model and a text, a question made for the purpose)")
     var prompt: String?
 
-    @Option(help: ArgumentHelp("The model's folder.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp("The model's folder. (default: the small model that comes with dms)", valueName: "dir"))
     var model: String?
 
     @Option(help: ArgumentHelp("End after so many tokens.", valueName: "count"))
@@ -68,15 +72,6 @@ struct GenerateCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        if model == nil {
-            throw ValidationError(
-                """
-                generating needs --model DIR: a Llama model in Hugging Face format (config.json, tokenizer.json and \
-                *.safetensors), such as a download of meta-llama/Llama-3.2-1B, or of a checkpoint with \
-                dms_metadata.json, whose cache evicts itself. 'dms inspect --model DIR' says what a folder holds; \
-                'dms bench --shape llama-3.2-1b' measures this machine without any model.
-                """)
-        }
         if stop.contains("") { throw ValidationError("--stop: found an empty text, required at least one character") }
         for (name, value, limit) in [
             ("max-tokens", maxTokens, Int(Int32.max)), ("prefill-chunk", prefillChunk, 1 << 20),
@@ -84,16 +79,17 @@ struct GenerateCommand: ParsableCommand {
         where !(1...limit).contains(value) {
             throw ValidationError("--\(name): found \(value), required 1 to \(limit)")
         }
-        if prompt == nil, Console.isInputTerminal {
+        if prompt == nil, model != nil, Console.isInputTerminal {
             throw ValidationError("generating needs a prompt: give it as an argument, or on standard input")
         }
     }
 
     func run() throws {
         let start = ContinuousClock.now
-        let text = try prompt ?? Console.readText()
+        let (text, demo) = try input()
         let kernels = try CPUKernels(threads: compute.threads)
-        let loaded = try LoadedModel(path: model ?? "", precision: compute.precision, kernels: kernels)
+        let loaded = try LoadedModel(
+            path: try model ?? ShippedModel.path(), precision: compute.precision, kernels: kernels)
         let ids = loaded.tokenizer.encode(text, addSpecialTokens: !noBos)
         warn(loaded, promptTokens: ids.count)
         let kv = CompactAttention(
@@ -102,8 +98,10 @@ struct GenerateCommand: ParsableCommand {
         let tokens = try TokenGenerator(
             loaded.model, attention: kv, prompt: ids, parameters: parameters(loaded),
             eviction: noEvict ? .off : .model)
-        var generator = try TextGenerator(tokens, tokenizer: loaded.tokenizer, stopStrings: stop)
+        var generator = try TextGenerator(
+            tokens, tokenizer: loaded.tokenizer, stopStrings: stop + (demo.map { [$0.stop] } ?? []))
         var continuation = ""
+        if let demo, !json { try Console.write(demo.introduction) }
         var firstToken: Double?
         while let piece = try generator.next() {
             if firstToken == nil { firstToken = seconds(since: start) }
@@ -116,10 +114,22 @@ struct GenerateCommand: ParsableCommand {
             timings: generator.timings, kvType: cache.type(for: compute.precision), kv: kv.report())
         if json {
             try Console.write(report.json)
+        } else if let demo {
+            try Console.write(demo.conclusion(continuation, kv.report()))
         } else {
             if Console.isOutputTerminal, !continuation.hasSuffix("\n") { try Console.write("\n") }
             Console.progress(report.summary)
         }
+    }
+
+    /// The prompt; where nobody gave one for the model that comes with `dms`, the demonstration's.
+    private func input() throws -> (text: String, demo: GenerateDemo?) {
+        if let prompt { return (prompt, nil) }
+        if model != nil { return (try Console.readText(), nil) }
+        let text = Console.isInputTerminal ? "" : try Console.readText()
+        if !text.isEmpty { return (text, nil) }
+        let demo = GenerateDemo(seed: sampling.seed)
+        return (demo.prompt, demo)
     }
 
     private func parameters(_ loaded: LoadedModel) throws -> GenerationParameters {

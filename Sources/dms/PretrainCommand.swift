@@ -68,7 +68,7 @@ struct PretrainCommand: ParsableCommand {
         let (weights, digest) = try weights(configuration, text, session.kernels)
         let trainer = try Trainer(
             recipe: session.recipe, weights: weights, base: nil, corpus: corpus, kernels: session.kernels,
-            precision: compute.precision)
+            precision: compute.precision, replicas: session.replicas)
         let folder = tokenizer.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
         let isRoot = folder.isEmpty && tokenizer.hasPrefix("/")
         try session.run(

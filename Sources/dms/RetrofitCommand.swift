@@ -119,7 +119,7 @@ struct RetrofitCommand: ParsableCommand {
         let weights = try LlamaParameters(directory, kernels: kernels)
         let trainer = try Trainer(
             recipe: session.recipe, weights: weights, base: try base(directory, weights, kernels), corpus: corpus,
-            kernels: kernels, precision: compute.precision)
+            kernels: kernels, precision: compute.precision, replicas: session.replicas)
         let stored = directory.weights[LlamaTensorName.embedding]?.dtype
         try session.run(
             trainer, corpus: corpus, source: model, type: stored == .float32 ? .float32 : .bfloat16,

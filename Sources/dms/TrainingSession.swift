@@ -13,6 +13,9 @@ struct TrainingSession {
     let precision: Precision
     let isJSON: Bool
     let folder: RunFolder
+    let replicas: any Replicas
+    /// Whether this process is the one that writes and speaks.
+    private var isFirst: Bool { replicas.rank == 0 }
 
     init(
         _ options: TrainingOptions, recipe: Recipe, kernels: CPUKernels, precision: Precision, isJSON: Bool
@@ -23,8 +26,9 @@ struct TrainingSession {
         self.precision = precision
         self.isJSON = isJSON
         folder = RunFolder(options.output)
-        // Before anything that takes long.
-        try folder.require(resuming: options.resume)
+        replicas = try TrainingReplicas.join()
+        // Before anything that takes long. Only the first process writes, so the others need not see its folder.
+        if replicas.rank == 0 { try folder.require(resuming: options.resume) }
     }
 
     func readCorpus(_ tokenizer: Tokenizer, _ configuration: LlamaConfiguration) throws -> TrainingCorpus {
@@ -33,9 +37,9 @@ struct TrainingSession {
         return try TrainingCorpus(
             paths: options.corpus, tokenizer: tokenizer,
             options: TrainingCorpus.Options(
-                contextLength: recipe.contextLength, chunksPerBatch: recipe.batchSize,
+                contextLength: recipe.contextLength, chunksPerBatch: recipe.batchSize * replicas.count,
                 endOfText: configuration.endOfTextIDs.first, vocabularySize: configuration.vocabularySize)
-        ) { progress.show("reading text,", $0.bytesRead >> 10, of: max(1, $0.byteCount >> 10)) }
+        ) { if isFirst { progress.show("reading text,", $0.bytesRead >> 10, of: max(1, $0.byteCount >> 10)) } }
     }
 
     func run(
@@ -43,7 +47,7 @@ struct TrainingSession {
     ) throws {
         let run = TrainingRun(
             trainer, folder: folder, source: source, type: type, saveEvery: options.saveEvery,
-            corpusDigest: corpus.digest, modelDigest: modelDigest, kernels: kernels)
+            corpusDigest: corpus.digest, modelDigest: modelDigest, kernels: kernels, replicas: replicas)
         let progress = TrainingProgress(total: recipe.schedule.totalSteps)
         StopSignals.install()
         var last: StepRecord?
@@ -53,16 +57,18 @@ struct TrainingSession {
             last = record
             tokens += record.tokens
             seconds += record.seconds
-            progress.show(record)
+            if isFirst { progress.show(record) }
         }
         progress.finish()
+        try TrainingReplicas.leave(replicas)
         if case .interrupted(let step) = outcome {
+            guard isFirst else { throw ExitCode(130) }
             Console.note(
                 "dms: stopped after step \(step) of \(recipe.schedule.totalSteps), and saved; the same command with "
                     + "--resume goes on")
             throw ExitCode(130)
         }
-        try report(last, tokens: tokens, seconds: seconds, corpus: corpus)
+        if isFirst { try report(last, tokens: tokens, seconds: seconds, corpus: corpus) }
     }
 
     private func report(_ last: StepRecord?, tokens: Int, seconds: Double, corpus: TrainingCorpus) throws {

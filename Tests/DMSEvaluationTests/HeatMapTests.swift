@@ -75,7 +75,7 @@ import FoundationXML
         let model = try tinyGatedModel(window: 20, vocabulary: 256)
         let runner = try ModelRunner(model, passLength: 100)
         let evaluation = try NeedleEvaluation(
-            generator: NeedleGenerator(task: .needle, seed: 8), lengths: [230, 250], depths: [0, 0.5, 1], samples: 1)
+            source: NeedleGenerator(task: .needle, seed: 8), lengths: [230, 250], depths: [0, 0.5, 1], samples: 1)
         let results = try evaluation.run(
             ["dms", "no_evict"].map { Subject(name: $0, runner: runner, path: StrictPath(model)) },
             encode: NeedleTests.encode)

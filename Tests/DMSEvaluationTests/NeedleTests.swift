@@ -99,7 +99,7 @@ import Testing
         let model = try tinyGatedModel(window: 20, vocabulary: 256)
         let runner = try ModelRunner(model, passLength: 100)
         let generator = NeedleGenerator(task: .needle, seed: 8)
-        let evaluation = try NeedleEvaluation(generator: generator, lengths: [250], depths: [0, 1], samples: 2)
+        let evaluation = try NeedleEvaluation(source: generator, lengths: [250], depths: [0, 1], samples: 2)
         var done: [Int] = []
         let results = try evaluation.run(
             [
@@ -141,7 +141,7 @@ import Testing
             })
         let runner = try ModelRunner(model, passLength: 64)
         let evaluation = try NeedleEvaluation(
-            generator: NeedleGenerator(task: .needle, seed: 1), lengths: [400], depths: [0.5], samples: 3)
+            source: NeedleGenerator(task: .needle, seed: 1), lengths: [400], depths: [0.5], samples: 3)
         let results = try evaluation.run([Subject(name: "m", runner: runner, path: StrictPath(model))]) {
             Array(repeating: Int32(winner), count: $0.utf8.count + 1)
         }

@@ -62,6 +62,13 @@ final class ReplicaPair: @unchecked Sendable {
         }
 
         func sum(_ values: [Double]) -> [Double] { pair.sum(values, rank: rank) }
+
+        func broadcast(_ bytes: UnsafeMutableRawBufferPointer) {
+            // Only process 0 adds anything to the sum.
+            let sums = pair.sum(bytes.map { rank == 0 ? Double($0) : 0 }, rank: rank)
+            for index in bytes.indices { bytes[index] = UInt8(sums[index]) }
+        }
+
         func barrier() { _ = pair.sum([0], rank: rank) }
     }
 }

@@ -176,6 +176,54 @@ struct TrainerTests {
     }
 }
 
+@Suite("Processes that begin together")
+struct ReplicaStartTests {
+    private static func inPair<T: Sendable>(_ body: @escaping @Sendable (any Replicas) -> T) -> [T] {
+        let pair = ReplicaPair()
+        nonisolated(unsafe) var second: T?
+        let thread = Thread {
+            second = body(pair.member(1))
+            pair.finish()
+        }
+        thread.start()
+        let first = body(pair.member(0))
+        pair.waitUntilFinished()
+        return [first] + [second].compactMap { $0 }
+    }
+
+    @Test("All go on from the state of process 0, which alone has read one")
+    func share() throws {
+        let tiny = try TinyRun()
+        let trainers = try (0..<2).map { _ in try tiny.trainer(try tiny.recipe()) }
+        for _ in 0..<2 { _ = try trainers[0].step() }
+        #expect(bits(trainers[0].weights.arena) != bits(trainers[1].weights.arena))
+        nonisolated(unsafe) let both = trainers
+        _ = Self.inPair { replicas in try? TrainingState.share(both[replicas.rank], over: replicas) }
+        #expect(trainers[1].completedSteps == 2)
+        for (left, right) in zip(TrainingState.arenas(of: trainers[0]), TrainingState.arenas(of: trainers[1])) {
+            #expect(bits(left.arena) == bits(right.arena), "\(left.name)")
+        }
+    }
+
+    @Test("Other options, another text and another model are found by the process that has them", arguments: 0..<4)
+    func identity(_ what: Int) throws {
+        let errors = Self.inPair { replicas -> String in
+            let differs = replicas.rank == 1
+            let identity = TrainingState.Identity(
+                recipe: JSONObject(["seed": .integer(what == 1 && differs ? 2 : 1)]),
+                corpus: what == 2 && differs ? "b" : "a", model: what == 3 && differs ? "b" : "a", microSteps: 2)
+            do { try identity.requireSame(on: replicas) } catch { return "\(error)" }
+            return ""
+        }
+        #expect(errors[0].isEmpty)
+        if what == 0 {
+            #expect(errors[1].isEmpty)
+        } else {
+            #expect(errors[1].contains("process 1 of 2: \(["options", "corpus", "model"][what - 1])"))
+        }
+    }
+}
+
 @Suite("Whole runs")
 struct TrainingRunTests {
     @Test("A run that stops anywhere and goes on ends with the bits of one left alone", arguments: [1, 3, 4, 7, 9])

@@ -20,7 +20,7 @@ struct ContractTests {
     @Test(
         "wrong options end with status 64 and one message on standard error",
         arguments: [
-            ["bogus"], ["generate", "--bogus"], ["generate", "hi"], ["tokenize"], ["inspect"], ["bench"],
+            ["bogus"], ["generate", "--bogus"], ["tokenize"], ["inspect"], ["bench"],
             ["generate", "hi", "--model", "x", "--temperature", "-1"],
             ["generate", "hi", "--model", "x", "--temperature", "nan"],
             ["generate", "hi", "--model", "x", "--top-p", "1.5"], ["generate", "hi", "--model", "x", "--top-k", "-1"],
@@ -58,12 +58,5 @@ struct ContractTests {
         let input = try Command.run(["generate", "--model", model.path], input: [0x61, 0xFF])
         #expect(input.status == 1)
         #expect(input.error == "dms: error: standard input: found bytes that are not UTF-8, required UTF-8 text\n")
-    }
-
-    @Test("without a model, generate says what it needs and where to begin")
-    func guidance() throws {
-        let result = try Command.run("generate", "hi")
-        #expect(result.error.contains("--model DIR"))
-        #expect(result.error.contains("dms bench --shape llama-3.2-1b"))
     }
 }

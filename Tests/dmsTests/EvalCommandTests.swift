@@ -91,10 +91,12 @@ struct EvalCommandTests {
         let needle = try Command.run(
             "eval", "--model", model.path, "--task", "needle", "--lengths", "300", "--depths", "0,100", "--samples",
             "1",
-            "--seed", "3", "--plot", picture, "--json"
+            "--seed", "3", "--controls", "--plot", picture, "--text-plot", model.folder.file("text.svg"), "--json"
         ).object()
-        #expect(needle["subjects"]?.objectValue?.keys == ["dms", "no_evict"])
-        #expect(try String(contentsOfFile: picture, encoding: .utf8).contains("</svg>"))
+        #expect(needle["subjects"]?.objectValue?.keys == ["dms", "no_evict", "sliding_window", "random"])
+        for file in [picture, model.folder.file("text.svg")] {
+            #expect(try String(contentsOfFile: file, encoding: .utf8).contains("</svg>"))
+        }
     }
 
     @Test(
@@ -102,7 +104,8 @@ struct EvalCommandTests {
         arguments: [
             ["--corpus", "c", "--controls", "--no-evict"], [], ["--task", "serving"],
             ["--task", "needle", "--corpus", "c"],
-            ["--task", "needle", "--controls"], ["--task", "needle", "--no-evict"],
+            ["--task", "serving", "--corpus", "c", "--controls"], ["--task", "needle", "--no-evict"],
+            ["--task", "recall", "--corpus", "c"], ["--corpus", "c", "--text-plot", "x.svg"],
             ["--corpus", "c", "--plot", "x.svg"],
             ["--corpus", "c", "--steps", "3"], ["--task", "serving", "--corpus", "c", "--base", "b"],
             ["--task", "serving", "--corpus", "c", "--path", "both"],
@@ -143,6 +146,9 @@ struct EvalCommandTests {
         let base = try message(["--corpus", corpus, "--base", vocabulary.path], model: model.path)
         #expect(base.contains(vocabulary.path) && base.contains(model.path) && base.contains("300"))
         #expect(try message(["--corpus", corpus, "--controls"], model: plain.path).contains("DMS metadata"))
+        #expect(try message(["--task", "needle", "--controls"], model: plain.path).contains("DMS metadata"))
+        // Each of its words would be several tokens.
+        #expect(try message(["--task", "recall"], model: model.path).contains("a token for every word"))
         #expect(try message(["--corpus", corpus, "--zero-channel", "none"], model: plain.path).contains(plain.path))
         #expect(
             try message(["--task", "needle", "--plot", "/nonexistent/x.svg"], model: model.path).contains(

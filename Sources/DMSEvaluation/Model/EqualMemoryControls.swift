@@ -21,7 +21,7 @@ public struct EqualMemoryControls: Sendable {
     /// The window of the random gate: the checkpoint's own.
     public let rule: RetentionRule
 
-    /// Chooses both gates so that they store as much as the tally, or as little more as they can.
+    /// Chooses both gates so that, summed over all steps, they store as much as the tally, or as little more as they can.
     ///
     /// The tally's runs are sequences of `length` tokens. The window is found by bisection, exactly; the rate by
     /// bisection on the random gate's own decisions, which makes it exact to the last decision.
@@ -30,32 +30,60 @@ public struct EqualMemoryControls: Sendable {
     public init(
         matching tally: CompressionTally, rule: RetentionRule, length: Int, layers: Int, heads: Int, seed: UInt64
     ) throws(PolicyError) {
-        precondition(length > 0 && layers > 0 && heads > 0, "\(length) tokens, \(layers) layers, \(heads) heads")
         let runs = tally.seenOverSteps / (length * (length + 1) / 2 * layers * heads)
         precondition(runs > 0, "a tally of other sequences")
-        // Token·heads stored, summed over the steps of one run.
-        let target = Double(tally.storedOverSteps) / Double(runs)
-        self.rule = rule
-        slidingWindow = try Self.slidingWindow(target / Double(layers * heads), length: length)
-        random = try Self.random(target, rule: rule, length: length, layers: layers, heads: heads, seed: seed)
+        try self.init(
+            target: Double(tally.storedOverSteps) / Double(runs), rule: rule, length: length, layers: layers,
+            heads: heads,
+            seed: seed
+        ) { $0.reduce(0, +) }
     }
 
-    /// The smallest window whose stored tokens, summed over the steps of one head, reach `target`.
-    private static func slidingWindow(_ target: Double, length: Int) throws(PolicyError) -> SinkWindowGate {
+    /// Chooses both gates so that, after `length` tokens, they store `stored` token·heads, or as little more as they can.
+    ///
+    /// - Throws: `PolicyError` for a sequence too long for a window.
+    public init(
+        storedAtEnd stored: Double, rule: RetentionRule, length: Int, layers: Int, heads: Int, seed: UInt64
+    ) throws(PolicyError) {
+        try self.init(
+            target: stored, rule: rule, length: length, layers: layers, heads: heads, seed: seed
+        ) { $0.last ?? 0 }
+    }
+
+    /// - Parameters:
+    ///   - target: What one run is to store, in token·heads.
+    ///   - measure: Turns the tokens that one head stores after each step into the figure that `target` is about; more
+    ///     tokens never make it smaller.
+    private init(
+        target: Double, rule: RetentionRule, length: Int, layers: Int, heads: Int, seed: UInt64,
+        measure: ([Int]) -> Int
+    ) throws(PolicyError) {
+        precondition(length > 0 && layers > 0 && heads > 0, "\(length) tokens, \(layers) layers, \(heads) heads")
+        self.rule = rule
+        slidingWindow = try Self.slidingWindow(target / Double(layers * heads), length: length, measure)
+        random = try Self.random(
+            target, rule: rule, length: length, layers: layers, heads: heads, seed: seed, measure)
+    }
+
+    /// The smallest window with which one head reaches `target`.
+    private static func slidingWindow(
+        _ target: Double, length: Int, _ measure: ([Int]) -> Int
+    ) throws(PolicyError) -> SinkWindowGate {
         let evicted: [Bool?] = (0..<length).map { $0 >= sinks }
         var low = 0
         var high = length - 1
         while low < high {
             let middle = (low + high) / 2
-            let stored = try RetentionRule(window: middle).liveCounts(evicted: evicted).reduce(0, +)
+            let stored = measure(try RetentionRule(window: middle).liveCounts(evicted: evicted))
             if Double(stored) >= target { high = middle } else { low = middle + 1 }
         }
         return try SinkWindowGate(sinks: sinks, rule: RetentionRule(window: low))
     }
 
-    /// The largest rate, to one part in 2²⁴, at which as much is stored as `target` over the steps of all heads.
+    /// The largest rate, to one part in 2²⁴, at which all heads reach `target`.
     private static func random(
-        _ target: Double, rule: RetentionRule, length: Int, layers: Int, heads: Int, seed: UInt64
+        _ target: Double, rule: RetentionRule, length: Int, layers: Int, heads: Int, seed: UInt64,
+        _ measure: ([Int]) -> Int
     ) throws(PolicyError) -> RandomGate {
         var low = 0.0
         var high = 1.0
@@ -66,7 +94,7 @@ public struct EqualMemoryControls: Sendable {
             for layer in 0..<layers {
                 for head in 0..<heads {
                     let evicted: [Bool?] = (0..<length).map { gate.evicts(layer: layer, head: head, position: $0) }
-                    stored += rule.liveCounts(evicted: evicted).reduce(0, +)
+                    stored += measure(rule.liveCounts(evicted: evicted))
                 }
             }
             if Double(stored) >= target { low = middle } else { high = middle }

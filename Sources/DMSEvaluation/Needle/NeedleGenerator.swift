@@ -3,9 +3,11 @@ import DMSPolicy
 /// Makes retrieval tasks from nothing but a seed, with text written for this purpose.
 ///
 /// A sample depends on the task, the seed, the length, the depth and its number, and on no other sample.
-public struct NeedleGenerator: Sendable {
+public struct NeedleGenerator: NeedleSource {
     public let task: NeedleTask
     public let seed: UInt64
+
+    public var name: String { task.rawValue }
 
     public init(task: NeedleTask, seed: UInt64) {
         self.task = task
@@ -48,25 +50,12 @@ public struct NeedleGenerator: Sendable {
         let places = facts.places(depth: depth, &random)
         while true {
             let prompt = facts.introduction + facts.mixed(into: filler, at: places) + facts.question
-            let sample = try Self.cut(prompt: prompt, answer: facts.answer, encode: encode)
+            let sample = try NeedleSample(prompt: prompt, answer: facts.answer, encode: encode)
             if sample.tokens.count <= length { return sample }
             guard filler.popLast() != nil else {
                 throw EvaluationError("\(task.rawValue) of \(length) tokens: required more room for the task itself")
             }
         }
-    }
-
-    /// Finds where the answer starts in the tokens of prompt and answer together.
-    private static func cut(
-        prompt: String, answer: String, encode: (String) throws -> [Int32]
-    ) throws -> NeedleSample {
-        let alone = try encode(prompt)
-        let together = try encode(prompt + answer)
-        let shared = zip(alone, together).prefix { $0 == $1 }.count
-        guard shared > 0, shared < together.count else {
-            throw EvaluationError("the tokenizer gives no token to the answer \"\(answer)\"")
-        }
-        return NeedleSample(tokens: together, answerStart: shared, prompt: prompt, answer: answer)
     }
 }
 

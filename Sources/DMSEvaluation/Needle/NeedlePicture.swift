@@ -5,12 +5,12 @@ extension HeatMap {
     /// subjects compare.
     ///
     /// - Parameter model: What the title calls the model.
-    public init(_ evaluation: NeedleEvaluation, _ results: [NeedleEvaluation.SubjectCells], model: String) {
+    public init(_ evaluation: NeedleEvaluation, _ results: [NeedleCells], model: String) {
         let lowest = results.flatMap(\.cells).map(\.meanLogProbability).filter(\.isFinite).min() ?? -1
         let floor = min(lowest, -1e-9)
         func panel(
-            _ result: NeedleEvaluation.SubjectCells, _ what: String,
-            _ cell: (NeedleEvaluation.Cell) -> (shade: Double, label: String)
+            _ result: NeedleCells, _ what: String,
+            _ cell: (NeedleCells.Cell) -> (shade: Double, label: String)
         ) -> HeatMapPanel {
             HeatMapPanel(
                 title: "\(result.name): \(what)", columns: evaluation.lengths.map(String.init),
@@ -20,7 +20,7 @@ extension HeatMap {
                 })
         }
         self.init(
-            title: "\(evaluation.generator.task.rawValue): \(model)",
+            title: "\(evaluation.source.name): \(model)",
             columnTitle: "length (tokens)", rowTitle: "depth",
             panels: [
                 results.map { panel($0, "found") { ($0.accuracy, "\($0.found)/\($0.samples)") } },
@@ -32,7 +32,7 @@ extension HeatMap {
             ],
             caption: "found: greedy decoding writes the whole answer. log p: nats per answer token, 0 is certain; "
                 + "darker is better.\n"
-                + "samples per cell: \(evaluation.samples), seed: \(evaluation.generator.seed)")
+                + "samples per cell: \(evaluation.samples), seed: \(evaluation.source.seed)")
     }
 
     private static func twoDecimals(_ value: Double) -> String {

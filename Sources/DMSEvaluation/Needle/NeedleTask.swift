@@ -11,14 +11,3 @@ public enum NeedleTask: String, Sendable, Hashable, CaseIterable {
     /// Facts in the text.
     var factCount: Int { self == .needle ? 1 : 4 }
 }
-
-/// One text with its question and its answer, in tokens.
-public struct NeedleSample: Sendable, Hashable {
-    /// The text, the question, and the answer.
-    public let tokens: [Int32]
-    /// Where the answer starts; everything from there on is the answer.
-    public let answerStart: Int
-    /// What the tokens were made from.
-    public let prompt: String
-    public let answer: String
-}

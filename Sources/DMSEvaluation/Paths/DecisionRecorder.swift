@@ -40,6 +40,22 @@ final class DecisionRecorder: ActivationObserver {
         return (made, evicting)
     }
 
+    /// Heads, over all layers, in which the rule still stores each token after `tokenCount` tokens.
+    func keptCounts(
+        tokenCount: Int, retention: (rule: RetentionRule, assembly: DecisionAssembly)?
+    ) -> [Int] {
+        var total = [Int](repeating: 0, count: tokenCount)
+        for head in decisions.joined() {
+            let evicted = evictions(head, tokenCount: tokenCount, retention)
+            for token in 0..<tokenCount
+            where retention?.rule.isVisible(key: token, query: tokenCount - 1, evicted: evicted[token] ?? false) ?? true
+            {
+                total[token] += 1
+            }
+        }
+        return total
+    }
+
     /// Token·heads that the rule stores after each of `tokenCount` tokens, over all layers and heads.
     ///
     /// A head without decisions keeps everything.
@@ -48,16 +64,19 @@ final class DecisionRecorder: ActivationObserver {
     ) -> [Int] {
         var total = [Int](repeating: 0, count: tokenCount)
         for head in decisions.joined() {
-            let evicted: [Bool?]
-            if let retention, head.count == tokenCount {
-                evicted = retention.assembly.evictions(madeBy: head)
-            } else {
-                precondition(head.isEmpty, "\(head.count) decisions for \(tokenCount) tokens")
-                evicted = Array(repeating: nil, count: tokenCount)
-            }
+            let evicted = evictions(head, tokenCount: tokenCount, retention)
             let live = retention?.rule.liveCounts(evicted: evicted) ?? Array(1...tokenCount)
             for token in 0..<tokenCount { total[token] += live[token] }
         }
         return total
+    }
+
+    /// What became of each token of a head; of a token that nobody has decided about, nothing.
+    private func evictions(
+        _ head: [Bool], tokenCount: Int, _ retention: (rule: RetentionRule, assembly: DecisionAssembly)?
+    ) -> [Bool?] {
+        if let retention, head.count == tokenCount { return retention.assembly.evictions(madeBy: head) }
+        precondition(head.isEmpty, "\(head.count) decisions for \(tokenCount) tokens")
+        return Array(repeating: nil, count: tokenCount)
     }
 }

@@ -13,6 +13,9 @@ public protocol Replicas: AnyObject {
     /// The sums over all replicas.
     func sum(_ values: [Double]) throws -> [Double]
 
+    /// Replaces the bytes by those of process 0.
+    func broadcast(_ bytes: UnsafeMutableRawBufferPointer) throws
+
     /// Waits for all replicas.
     func barrier() throws
 }
@@ -26,5 +29,6 @@ public final class SingleProcess: Replicas {
 
     public func sum(_ values: UnsafeMutablePointer<Float>, count: Int) {}
     public func sum(_ values: [Double]) -> [Double] { values }
+    public func broadcast(_ bytes: UnsafeMutableRawBufferPointer) {}
     public func barrier() {}
 }

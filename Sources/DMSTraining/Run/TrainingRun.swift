@@ -56,8 +56,12 @@ public struct TrainingRun {
     public func run(
         resuming: Bool, shouldStop: () -> Bool = { false }, onStep: (StepRecord) -> Void = { _ in }
     ) throws -> Outcome {
-        if resuming, folder.hasState { try TrainingState.load(folder.state, into: trainer, identity: identity) }
+        try identity.requireSame(on: replicas)
         let writes = replicas.rank == 0
+        if resuming, writes, folder.hasState {
+            try TrainingState.load(folder.state, into: trainer, identity: identity)
+        }
+        try TrainingState.share(trainer, over: replicas)
         var log = writes ? try StepLog(path: folder.steps, after: trainer.completedSteps) : nil
         let schedule = trainer.recipe.schedule
         while trainer.completedSteps < schedule.totalSteps {

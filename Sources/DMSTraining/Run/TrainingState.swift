@@ -115,7 +115,7 @@ public enum TrainingState {
         return left == right
     }
 
-    private static func arenas(of trainer: Trainer) -> [(name: String, arena: ParameterArena)] {
+    static func arenas(of trainer: Trainer) -> [(name: String, arena: ParameterArena)] {
         trainer.optimizer.groups.flatMap { group in
             [
                 (group.name, group.values), ("\(group.name).first_moments", group.firstMoments),

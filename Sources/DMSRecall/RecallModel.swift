@@ -13,7 +13,7 @@ enum RecallModel {
             "intermediate_size": .integer(384), "max_position_embeddings": .integer(Int64(contextLength)),
             "mlp_bias": .bool(false), "model_type": .string("llama"), "num_attention_heads": .integer(4),
             "num_hidden_layers": .integer(4), "num_key_value_heads": .integer(2), "rms_norm_eps": .number(1e-5),
-            "rope_scaling": .null, "rope_theta": .number(10_000), "tie_word_embeddings": .bool(true),
+            "rope_scaling": .null, "rope_theta": .number(500_000), "tie_word_embeddings": .bool(true),
             "torch_dtype": .string("float32"), "vocab_size": .integer(Int64(RecallTokenizer.vocabulary.count)),
         ])
     }

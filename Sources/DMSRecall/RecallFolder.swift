@@ -17,7 +17,6 @@ public struct RecallFolder: Sendable {
     /// Tokens of a chunk, and the longest context of the model.
     public var length: Int
     public var seed: UInt64
-
     public init(chunks: Int, length: Int, seed: UInt64) {
         self.chunks = chunks
         self.length = length

@@ -1,6 +1,6 @@
 /// The words of the recall texts; each stands in one list only.
 enum RecallWords {
-    /// The 64 people who have a password.
+    /// 64 people whom sentences are about.
     static let names = words(
         """
         Ada Adam Alice Anna Ben Bruno Carl Clara Daniel David Dora Edgar Elena Emil Emma Eric Eva Felix Fiona Frank Gina \
@@ -54,7 +54,7 @@ enum RecallWords {
         """)
 
     /// The words between them.
-    static let frame = words("The the password of is")
+    static let frame = words("The the password is")
 
     /// Every word once, in the order of the tokenizer.
     static let all = frame + names + passwords + subjects + adjectives + verbs + adverbs + prepositions + places

@@ -5,13 +5,13 @@ enum RecallSentence {
     /// The lengths that ``filler(_:_:)`` makes.
     static let fillerLengths = 4...10
     /// Tokens of a fact.
-    static let factLength = 7
+    static let factLength = 5
 
     /// A fact, or the same fact mentioned again.
-    static func fact(_ name: String, _ password: String) -> String { "\(question(name)) \(password)." }
+    static func fact(_ password: String) -> String { "\(question) \(password)." }
 
     /// A fact up to the password.
-    static func question(_ name: String) -> String { "The password of \(name) is" }
+    static let question = "The password is"
 
     /// Sentences without facts that have exactly `count` tokens together.
     ///
@@ -32,8 +32,7 @@ enum RecallSentence {
 
     /// A sentence of exactly `length` tokens.
     ///
-    /// Some are about people who have passwords and some about things that are passwords, so that neither a name nor a
-    /// password alone tells a fact.
+    /// Some are about things that are passwords elsewhere, so that a password's word alone tells nothing.
     private static func filler(_ length: Int, _ random: inout SplitMix64) -> String {
         let (subject, left) = subject(length: length, &random)
         // A verb and a full stop, then a place with its preposition and article where there is room for one.

@@ -1,13 +1,14 @@
 import DMSPolicy
 
-/// A task that shows what a cache forgets: passwords of people, stated once somewhere in a long text and asked for later.
+/// A task that shows what a cache forgets: a password, stated once somewhere in a long text and asked for later.
 ///
-/// Most of a text is sentences that no later word depends on, so a model may evict them; the passwords cannot be
-/// guessed, so it must keep those. Everything follows from a seed, to the same bytes on every machine.
+/// Most of a text is sentences that no later word depends on, so a model may evict them; the password cannot be guessed,
+/// so it must keep that. Other sentences are about the same words, so that a word alone tells nothing. Everything follows
+/// from a seed, to the same bytes on every machine.
 ///
 /// ```swift
 /// let item = RecallTask(seed: 1).item(length: 1024, depth: 0.25, number: 0)
-/// // … "The password of Ruth is falcon." … "The password of Ruth is" → " falcon"
+/// // … "The password is falcon." … "The password is" → " falcon"
 /// ```
 public struct RecallTask: Sendable, Hashable {
     /// A question at the end of a text, and its answer.
@@ -53,12 +54,12 @@ public struct RecallTask: Sendable, Hashable {
 
     /// A text with a question at its end.
     ///
-    /// Every fact of the text is stated once, and only the question mentions one again.
+    /// The text says the password once.
     ///
     /// - Parameters:
     ///   - length: Tokens of begin-of-text, prompt and answer together, at least ``minimumLength``; the item has exactly
     ///     so many.
-    ///   - depth: Where the fact that is asked for stands, 0 (start) … 1 (end).
+    ///   - depth: Where the password stands, 0 (start) … 1 (end).
     ///   - number: Which of several items of the same length and depth.
     public func item(length: Int, depth: Double, number: Int) -> Item {
         precondition(length >= Self.minimumLength, "an item of \(length) tokens")
