@@ -100,6 +100,21 @@ package struct KVPagePool: ~Copyable {
         return slab
     }
 
+    /// Bytes within which a pool that starts empty, and whose pages are never returned, provides `pages` pages under
+    /// a budget of that size or more.
+    ///
+    /// While a whole slab fits, slabs are of the smallest target size or larger, and each wastes less than a page of
+    /// the system. Only what is left below the cost of a slab may go in smaller ones: one slab's worth more is counted.
+    package static func worstBytes(pages: Int, layout: KVPageLayout) -> Int {
+        let even = KVSlab.pagesPerWholeMapping(layout)
+        var perSlab = max(1, smallestSlab / layout.byteCount)
+        if perSlab > even { perSlab -= perSlab % even }
+        let slabs = (pages + perSlab - 1) / perSlab
+        let pageBytes = pages * (layout.byteCount + 4)
+        let target = min(max(pageBytes / growthFraction, smallestSlab), largestSlab) + layout.byteCount
+        return pageBytes + slabs * KVSlab.largestWaste + 2 * target
+    }
+
     /// What `pages` pages cost in as few slabs as possible.
     private func leastBytes(pages: Int) -> Int {
         let (full, rest) = pages.quotientAndRemainder(dividingBy: KVSlab.largestPageCount)

@@ -5,6 +5,8 @@ final class KVSlab {
     /// Pages of a slab are numbered with 16 bits.
     static let largestPageCount = 1 << 16
     private static let systemPage = 4096
+    /// The most bytes of a slab that are neither pages nor their reference counts.
+    static let largestWaste = systemPage + 64
 
     let pageCount: Int
     private(set) var freeCount: Int
