@@ -24,7 +24,9 @@ public struct LogProbabilities: Sendable, Hashable {
 
     /// The token that was chosen.
     public let chosen: Entry
-    /// The likeliest tokens, best first; of equal ones the lower id first. The chosen one need not be among them.
+    /// The likeliest tokens, best first; of equal ones the lower id first.
+    ///
+    /// The chosen one need not be among them.
     public let top: [Entry]
 
     /// O(vocabulary × `count`) at worst, one pass over the logits and little more in practice.

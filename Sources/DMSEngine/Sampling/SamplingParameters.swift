@@ -104,6 +104,7 @@ public struct SamplingParameters: Sendable, Hashable {
     public func validate(vocabularySize: Int) throws(ParameterError) {
         guard let largest = logitBias.keys.max(), largest >= vocabularySize else { return }
         throw ParameterError(
-            field: "logitBias", found: "token \(largest)", required: "a token of the vocabulary, 0 ..< \(vocabularySize)")
+            field: "logitBias", found: "token \(largest)",
+            required: "a token of the vocabulary, 0 ..< \(vocabularySize)")
     }
 }
