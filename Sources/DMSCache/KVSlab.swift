@@ -31,6 +31,11 @@ final class KVSlab {
         roundUp(pageCount * layout.byteCount, to: systemPage) + pageCount * 4 + 64
     }
 
+    /// So many pages, and those that fit behind them into memory that is mapped for them anyway.
+    static func pagesFilling(_ pages: Int, _ layout: KVPageLayout) -> Int {
+        min(roundUp(pages * layout.byteCount, to: systemPage) / layout.byteCount, largestPageCount)
+    }
+
     /// The smallest number of pages that fills mapped memory to the last byte.
     static func pagesPerWholeMapping(_ layout: KVPageLayout) -> Int {
         systemPage / min(systemPage, 1 << layout.byteCount.trailingZeroBitCount)

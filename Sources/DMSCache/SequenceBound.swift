@@ -28,19 +28,25 @@ public struct SequenceBound: Sendable {
     }
 
     /// Bytes that suffice for `tokens` tokens when every head keeps everything.
-    public func worstCaseBytes(tokens: Int) -> Int { bytes(tokens: tokens, stored: tokens) }
-
-    /// Bytes that suffice when every head evicts all it can, which is the least that a sequence takes.
-    public func leastBytes(tokens: Int) -> Int { bytes(tokens: tokens, stored: schedule.leastStored(of: tokens)) }
-
-    private func bytes(tokens: Int, stored: Int) -> Int {
-        let pages = layout.pageCount(slots: stored)
-        let words = (schedule.ringSlots(of: tokens) + 63) / 64
-        let table = KVLease.tableByteCount(streamCount: streamCount, pages: pages, flagWords: words)
-        // Tables grow by half at most, beside what they replace.
+    public func worstCaseBytes(tokens: Int) -> Int {
+        let pages = layout.pageCount(slots: tokens)
+        let table = tableBytes(tokens: tokens, pages: pages)
+        // Tables grow by half at most, beside what they replace; so do the bounds of the ring.
         let tables = KVLease.bareByteCount(streamCount: streamCount) + table + table * 3 / 2 + 16 * streamCount
         let ring = StagingArea.ringByteCount(
             slots: roundUp(schedule.ringSlots(of: tokens), to: layout.slotsPerPage), heads: heads)
         return KVPagePool.worstBytes(pages: pages * streamCount, layout: layout) + tables + stagingBytes + 2 * ring
+    }
+
+    /// Bytes below which not even a sequence fits whose heads evict all they can.
+    public func leastBytes(tokens: Int) -> Int {
+        let pages = layout.pageCount(slots: schedule.leastStored(of: tokens))
+        return pages * streamCount * layout.byteCount + KVLease.bareByteCount(streamCount: streamCount)
+            + tableBytes(tokens: tokens, pages: pages)
+    }
+
+    private func tableBytes(tokens: Int, pages: Int) -> Int {
+        let words = (schedule.ringSlots(of: tokens) + 63) / 64
+        return KVLease.tableByteCount(streamCount: streamCount, pages: pages, flagWords: words)
     }
 }

@@ -35,23 +35,22 @@ final class EngineWorker {
 
     /// Serves until the engine is closed and drained, or its time is over.
     func run() {
-        while !isOver {
+        while true {
+            // Looked at before the commands are: nothing is submitted once it is set.
+            let closing = mailbox.closingTime
+            let isDrained = closing != nil && scheduler.isEmpty
             let deadline = scheduler.nextDeadline.map { start + $0 }
-            for command in mailbox.take(waits: isIdle, until: deadline) { apply(command) }
+            for command in mailbox.take(waits: isIdle && !isDrained, until: deadline) { apply(command) }
+            if let closing, scheduler.isEmpty || closing <= .now { break }
             step()
         }
-        // What was submitted before the engine closed and not taken yet is told as well.
+        // What was submitted before the engine closed, and not taken yet, is told as well.
         for command in mailbox.take(waits: false, until: nil) { apply(command) }
         for id in requests.keys.sorted() { fail(id, EngineError.shutDown) }
         runner.cache.removeAll()
         isIdle = true
         publish()
         mailbox.end()
-    }
-
-    private var isOver: Bool {
-        guard let closing = mailbox.closingTime else { return false }
-        return closing <= .now || (scheduler.isEmpty && isIdle)
     }
 
     private func apply(_ command: Mailbox.Command) {
