@@ -29,12 +29,34 @@ struct EngineTests {
             prompt: Serving.prompt(prompt, seed: 1), maximumTokens: tokens, timeLimit: timeLimit)
     }
 
-    @Test("a budget for two conversations, forty arriving: all complete, memory stays")
-    func forty() async throws {
-        // 4 KiB a token, so that conversations and not the slack of an arena fill the budget.
+    /// 4 KiB a token, so that conversations and not the slack of an arena fill a budget.
+    private static func wideModel() throws -> LlamaModel {
         let shape = try TinyModel.configuration(
             layers: 4, hidden: 32, heads: 4, keyValueHeads: 4, headDimension: 32, feedForward: 40)
-        let model = try TinyModel.make(shape, dms: try Serving.model().dms, seed: 5)
+        return try TinyModel.make(shape, dms: try Serving.model().dms, seed: 5)
+    }
+
+    @Test("the budget that the largest request is said to need is enough for it in any company")
+    func leastBudget() async throws {
+        let model = try Self.wideModel()
+        let plain = try Serving.configuration()
+        let probe = try Engine(model, configuration: plain)
+        let budget = probe.neededBytes(promptTokens: 41, maximumTokens: 62)
+        await probe.shutDown()
+        let configuration = try Serving.configuration(budget: budget + Serving.workspaceBytes(model, plain))
+        for rate in [0, 4] {
+            let engine = try Engine(
+                model, configuration: configuration, eviction: .forced(Serving.RandomSource(rate: rate)))
+            let outcomes = try await Serving.outcomes(engine, try Serving.requests(12, tokens: 60))
+            #expect(outcomes.count == 12 && outcomes.allSatisfy { $0.reason == .length })
+            await engine.shutDown()
+            #expect(engine.statistics.peakAllocatedBytes <= budget && engine.statistics.pagesInUse == 0)
+        }
+    }
+
+    @Test("a budget for two conversations, forty arriving: all complete, memory stays")
+    func forty() async throws {
+        let model = try Self.wideModel()
         let plain = try Serving.configuration()
         let keepsAll = EvictionControl.forced(Serving.RandomSource(rate: 0))
         let probe = try Engine(model, configuration: plain)
