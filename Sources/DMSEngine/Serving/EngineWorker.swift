@@ -1,6 +1,4 @@
 import DMSCache
-import DMSModel
-import DMSTensor
 import DMSTokenizer
 import Synchronization
 
