@@ -13,7 +13,7 @@ public struct EngineConfiguration: Sendable, Hashable {
     /// The most bytes that the cache (pages, rings, tables, staging), activations and logits may take together, or
     /// `nil`.
     ///
-    /// Never exceeded. The kernels' scratch memory, which does not grow with the cache, is not in it.
+    /// Never exceeded. What one attention call works with is not in it: the kernels' scratch memory and lists of pages.
     public let budgetBytes: Int?
     /// The most rows of a forward pass: what bounds the time between two tokens of a stream.
     public let tokensPerStep: Int
