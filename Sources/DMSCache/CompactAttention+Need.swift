@@ -8,8 +8,31 @@ extension CompactAttention {
     ///
     /// Spans are taken to start where their sequences end.
     public func worstCaseBytes(for batch: ForwardBatch) -> Int {
-        let need = Need(of: batch, in: self)
+        let need = Need(of: batch.spans, in: self)
         return need.tableBytes + need.stagingBytes + pool.missingBytes(pages: need.pages)
+    }
+
+    /// Whether a pass over these spans fits the budget in the worst case, once some sequences are removed.
+    ///
+    /// A sequence that is removed may occur among the spans: it then starts anew. Spans are taken to start where their
+    /// sequences end; which rows they have does not matter, only how many. O(spans × layers × KV heads), and as much
+    /// as their pages for sequences to be removed.
+    public func fits(_ spans: [ForwardBatch.Span], removing removed: Set<Int> = []) -> Bool {
+        guard pool.ledger.budget != nil else { return true }
+        let need = Need(of: spans, in: self, removing: removed)
+        var freedPages = 0
+        var freedBytes = 0
+        for name in removed {
+            guard let sequence = sequences[name] else { continue }
+            freedBytes += sequence.lease.byteCount
+            for stream in 0..<streamCount {
+                // A page that others refer to as well stays.
+                freedPages += sequence.lease.pageNames(stream).count { pool.referenceCount($0) == 1 }
+            }
+        }
+        // That slabs may be unmapped meanwhile changes nothing: their bytes are worth as many pages again.
+        let pageBytes = pool.missingBytes(pages: max(0, need.pages - freedPages))
+        return need.tableBytes + need.stagingBytes + pageBytes <= availableBytes + freedBytes
     }
 
     /// Bytes of the budget that are not allocated; without a budget, `Int.max` less what is allocated.
@@ -22,19 +45,19 @@ struct Need {
     /// New tables and streams; the tables that they replace are still there while they are filled.
     var tableBytes = 0
     var stagingBytes = 0
-    /// Whether a span has several rows.
+    /// Whether rows of a span are computed together.
     var stages = false
     /// Slots of the longest ring that prefill will have to bound, in whole pages.
     var ringSlots = 0
 
-    init(of batch: ForwardBatch, in cache: CompactAttention) {
-        for span in batch.spans {
-            let sequence = cache.sequences[span.sequence]
+    init(of spans: [ForwardBatch.Span], in cache: CompactAttention, removing removed: Set<Int> = []) {
+        for span in spans {
+            let sequence = removed.contains(span.sequence) ? nil : cache.sequences[span.sequence]
             let tables = TableNeed(of: span, sequence, in: cache)
             pages += tables.newPages
             tableBytes += tables.newBytes
             if sequence == nil { tableBytes += KVLease.bareByteCount(streamCount: cache.streamCount) }
-            guard span.rows.count > 1 else { continue }
+            guard !span.rowByRow else { continue }
             stages = true
             let seen = span.firstPosition + span.rows.count
             let slots = roundUp(cache.schedule.ringSlots(of: seen), to: cache.layout.slotsPerPage)

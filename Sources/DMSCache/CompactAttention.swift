@@ -65,15 +65,19 @@ public final class CompactAttention: AttentionOperator {
         schedule = RetentionSchedule(retention)
         layout = KVPageLayout(
             headDimension: shape.headDimension, type: configuration.kvType, slotsPerPage: configuration.slotsPerPage)
-        var stagedSlots = 1
-        while stagedSlots < configuration.rowsPerBlock { stagedSlots *= 2 }
-        stagingLayout = KVPageLayout(
-            headDimension: shape.headDimension, type: configuration.kvType, slotsPerPage: stagedSlots)
+        stagingLayout = Self.stagingLayout(shape: shape, configuration: configuration)
         pool = KVPagePool(layout: layout, budget: configuration.budgetBytes)
         lists = AttentionBatch(keyValueHeads: shape.keyValueHeads)
     }
 
     deinit { removeAll() }
+
+    /// Pages that hold the rows of a prefill block.
+    static func stagingLayout(shape: AttentionShape, configuration: CacheConfiguration) -> KVPageLayout {
+        var slots = 1
+        while slots < configuration.rowsPerBlock { slots *= 2 }
+        return KVPageLayout(headDimension: shape.headDimension, type: configuration.kvType, slotsPerPage: slots)
+    }
 
     // MARK: Sequences
 
@@ -158,7 +162,7 @@ public final class CompactAttention: AttentionOperator {
                 throw ModelError("sequence \(span.sequence): its last pass did not finish; remove it")
             }
         }
-        let need = Need(of: batch, in: self)
+        let need = Need(of: batch.spans, in: self)
         try pool.reserve(pages: need.pages, otherBytes: need.tableBytes + need.stagingBytes)
         try growStaging(need)
         spans.removeAll(keepingCapacity: true)
@@ -175,17 +179,27 @@ public final class CompactAttention: AttentionOperator {
 
     public func attend(layer: Int, _ input: AttentionInput, into output: MatrixView) throws {
         let decisions = schedule.hasRule ? input.decisions : nil
-        lists.removeAll()
-        var decodes = false
-        for (span, sequence) in zip(spans, active) where span.rows.count == 1 {
-            count(decisions, span, sequence)
-            try decode(layer: layer, span, sequence, input, decisions)
-            decodes = true
-        }
-        if decodes { try computeAttention(input.queries, into: output) }
-        for (span, sequence) in zip(spans, active) where span.rows.count > 1 {
-            count(decisions, span, sequence)
+        for (span, sequence) in zip(spans, active) { count(decisions, span, sequence) }
+        try attendRowByRow(layer: layer, input, decisions, into: output)
+        for (span, sequence) in zip(spans, active) where !span.rowByRow {
             try prefill(layer: layer, span, sequence, input, decisions, into: output)
+        }
+    }
+
+    /// The first rows of all spans that go row by row together, then their second rows, and so on.
+    private func attendRowByRow(
+        layer: Int, _ input: AttentionInput, _ decisions: EvictionDecisions?, into output: MatrixView
+    ) throws {
+        let longest = spans.reduce(0) { $1.rowByRow ? max($0, $1.rows.count) : $0 }
+        for offset in 0..<longest {
+            lists.removeAll()
+            for (span, sequence) in zip(spans, active) where span.rowByRow && offset < span.rows.count {
+                let row = span.rows.lowerBound + offset
+                let token = ForwardBatch.Span(
+                    sequence: span.sequence, rows: row..<row + 1, firstPosition: span.firstPosition + offset)
+                try decode(layer: layer, token, sequence, input, decisions)
+            }
+            try computeAttention(input.queries, into: output)
         }
     }
 

@@ -100,6 +100,21 @@ package struct KVPagePool: ~Copyable {
         return slab
     }
 
+    /// Bytes within which a pool that starts empty, and whose pages are never returned, provides `pages` pages under
+    /// a budget of that size or more.
+    ///
+    /// While a whole slab fits, slabs are of the smallest target size or larger, and each wastes less than a page of
+    /// the system. What is left when no whole slab fits goes in smaller ones, which may waste as much again.
+    package static func worstBytes(pages: Int, layout: KVPageLayout) -> Int {
+        let even = KVSlab.pagesPerWholeMapping(layout)
+        var perSlab = max(1, smallestSlab / layout.byteCount)
+        if perSlab > even { perSlab -= perSlab % even }
+        let slabs = (pages + perSlab - 1) / perSlab
+        let pageBytes = pages * (layout.byteCount + 4)
+        let target = min(max(pageBytes / growthFraction, smallestSlab), largestSlab) + layout.byteCount
+        return pageBytes + slabs * KVSlab.largestWaste + target * 9 / 8 + KVSlab.largestWaste
+    }
+
     /// What `pages` pages cost in as few slabs as possible.
     private func leastBytes(pages: Int) -> Int {
         let (full, rest) = pages.quotientAndRemainder(dividingBy: KVSlab.largestPageCount)
@@ -119,7 +134,12 @@ package struct KVPagePool: ~Copyable {
         let even = KVSlab.pagesPerWholeMapping(layout)
         if wanted > even { wanted -= wanted % even }
         let cost = leastBytes(pages: wanted) + leastBytes(pages: max(0, owed - wanted))
-        return cost <= ledger.available ? wanted : min(owed, KVSlab.largestPageCount)
+        if cost <= ledger.available { return wanted }
+        let least = min(owed, KVSlab.largestPageCount)
+        // What the last page of the system has room for costs next to nothing.
+        let filled = KVSlab.pagesFilling(least, layout)
+        let filledCost = KVSlab.byteCount(pageCount: filled, layout: layout) + leastBytes(pages: max(0, owed - filled))
+        return filledCost <= ledger.available ? filled : least
     }
 
     private mutating func grow() throws {

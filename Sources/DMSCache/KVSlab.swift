@@ -5,6 +5,8 @@ final class KVSlab {
     /// Pages of a slab are numbered with 16 bits.
     static let largestPageCount = 1 << 16
     private static let systemPage = 4096
+    /// The most bytes of a slab that are neither pages nor their reference counts.
+    static let largestWaste = systemPage + 64
 
     let pageCount: Int
     private(set) var freeCount: Int
@@ -27,6 +29,11 @@ final class KVSlab {
     /// What a slab allocates: mapped memory, reference counts, and the object itself.
     static func byteCount(pageCount: Int, layout: KVPageLayout) -> Int {
         roundUp(pageCount * layout.byteCount, to: systemPage) + pageCount * 4 + 64
+    }
+
+    /// So many pages, and those that fit behind them into memory that is mapped for them anyway.
+    static func pagesFilling(_ pages: Int, _ layout: KVPageLayout) -> Int {
+        min(roundUp(pages * layout.byteCount, to: systemPage) / layout.byteCount, largestPageCount)
     }
 
     /// The smallest number of pages that fills mapped memory to the last byte.

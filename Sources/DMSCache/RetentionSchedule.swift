@@ -32,6 +32,9 @@ struct RetentionSchedule {
     /// Slots of the ring that the first `count` tokens of a sequence occupy.
     func ringSlots(of count: Int) -> Int { min(count, ringSlots) }
 
+    /// The fewest tokens that a head stores of `count`: the ring, where there is one.
+    func leastStored(of count: Int) -> Int { hasRule ? ringSlots(of: count) : count }
+
     /// Positions in the ring after `count` tokens, oldest first.
     func ringPositions(of count: Int) -> Range<Int> { retention?.rule.newest(of: count) ?? 0..<0 }
 

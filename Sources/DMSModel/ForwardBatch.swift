@@ -8,11 +8,17 @@ public struct ForwardBatch: Sendable {
         public let rows: Range<Int>
         /// Absolute position of the first row: tokens of the sequence seen before.
         public let firstPosition: Int
+        /// Whether the tokens reach attention one after another, as in decode, although they share the pass.
+        ///
+        /// A cache that orders keys by when they arrived rounds differently for tokens that arrive together. Tokens
+        /// that were decoded are computed again with the same bits only in this way. A single row always is.
+        public let rowByRow: Bool
 
-        public init(sequence: Int, rows: Range<Int>, firstPosition: Int) {
+        public init(sequence: Int, rows: Range<Int>, firstPosition: Int, rowByRow: Bool = false) {
             self.sequence = sequence
             self.rows = rows
             self.firstPosition = firstPosition
+            self.rowByRow = rowByRow || rows.count == 1
         }
     }
 
@@ -33,14 +39,18 @@ public struct ForwardBatch: Sendable {
     /// Adds the next tokens of a sequence.
     ///
     /// A sequence may occur once.
-    public mutating func append(sequence: Int, tokens: some Collection<Int32>, firstPosition: Int) {
+    public mutating func append(
+        sequence: Int, tokens: some Collection<Int32>, firstPosition: Int, rowByRow: Bool = false
+    ) {
         precondition(!tokens.isEmpty, "a span without tokens")
         precondition(firstPosition >= 0, "a negative position")
         precondition(!spans.contains { $0.sequence == sequence }, "sequence \(sequence) occurs twice")
         let start = self.tokens.count
         self.tokens.append(contentsOf: tokens)
         for offset in 0..<tokens.count { positions.append(Int32(firstPosition + offset)) }
-        spans.append(Span(sequence: sequence, rows: start..<self.tokens.count, firstPosition: firstPosition))
+        spans.append(
+            Span(
+                sequence: sequence, rows: start..<self.tokens.count, firstPosition: firstPosition, rowByRow: rowByRow))
     }
 
     /// Empties the batch and keeps its memory.

@@ -23,18 +23,10 @@ public struct ForwardWorkspace: ~Copyable {
     /// - Throws: ``MemoryError`` when the system has no such memory to give.
     public init(_ configuration: LlamaConfiguration, maximumRows: Int) throws(MemoryError) {
         precondition(maximumRows > 0, "a workspace without rows")
-        let queryWidth = configuration.headCount * configuration.headDimension
-        let keyWidth = configuration.keyValueHeadCount * configuration.headDimension
-        let half = configuration.headDimension / 2
-        let widths = [
-            configuration.hiddenSize, configuration.hiddenSize, queryWidth, keyWidth, keyWidth, queryWidth,
-            configuration.intermediateSize, configuration.intermediateSize, half, half,
-            configuration.keyValueHeadCount,
-        ]
-        // Every matrix starts at a cache line.
-        let sizes = widths.map { (maximumRows * $0 * 4 + 63) / 64 * 64 }
-        let flagBytes = maximumRows * configuration.keyValueHeadCount
-        let storage = try HostBuffer(byteCount: sizes.reduce(flagBytes, +))
+        let widths = Self.widths(configuration)
+        let sizes = widths.map { Self.byteCount(rows: maximumRows, width: $0) }
+        let storage = try HostBuffer(
+            byteCount: Self.byteCount(configuration, maximumRows: maximumRows))
         var offset = 0
         func next(_ index: Int) -> MatrixView {
             let pointer = (storage.pointer + offset).assumingMemoryBound(to: Float.self)
@@ -59,4 +51,25 @@ public struct ForwardWorkspace: ~Copyable {
 
     /// Bytes held.
     public var byteCount: Int { storage.byteCount }
+
+    /// Bytes that a workspace for so many rows holds.
+    public static func byteCount(_ configuration: LlamaConfiguration, maximumRows: Int) -> Int {
+        let flagBytes = maximumRows * configuration.keyValueHeadCount
+        return widths(configuration).reduce(flagBytes) { $0 + byteCount(rows: maximumRows, width: $1) }
+    }
+
+    /// Columns of the matrices, in the order in which they lie.
+    private static func widths(_ configuration: LlamaConfiguration) -> [Int] {
+        let queryWidth = configuration.headCount * configuration.headDimension
+        let keyWidth = configuration.keyValueHeadCount * configuration.headDimension
+        let half = configuration.headDimension / 2
+        return [
+            configuration.hiddenSize, configuration.hiddenSize, queryWidth, keyWidth, keyWidth, queryWidth,
+            configuration.intermediateSize, configuration.intermediateSize, half, half,
+            configuration.keyValueHeadCount,
+        ]
+    }
+
+    /// Every matrix starts at a cache line.
+    private static func byteCount(rows: Int, width: Int) -> Int { (rows * width * 4 + 63) / 64 * 64 }
 }

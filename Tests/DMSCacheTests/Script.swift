@@ -84,7 +84,7 @@ struct Script {
 final class Player {
     private let scripts: [Int: Script]
     private(set) var outputs: [Int: [[[Float]]]]
-    private(set) var positions: [Int: Int]
+    var positions: [Int: Int]
     private let usesDecisions: Bool
     private let firstToken: Int
 

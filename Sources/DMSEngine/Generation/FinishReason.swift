@@ -8,6 +8,10 @@ public enum FinishReason: String, Sendable, Hashable, CaseIterable {
     case length
     /// The next token would stand at a position that the model does not have.
     case contextLimit = "context_limit"
+    /// Not even alone would the sequence's next tokens fit the cache's budget.
+    case memoryLimit = "memory_limit"
+    /// The time that the request was given is over.
+    case deadline
     /// The caller gave up.
     case cancelled
 }

@@ -7,8 +7,7 @@ public import DMSTokenizer
 /// not in the text.
 public struct TextGenerator: ~Copyable {
     private var generator: TokenGenerator
-    private var detokenizer: StreamingDetokenizer
-    private var stops: StopStringFilter
+    private var assembler: TextAssembler
     private var isFlushed = false
 
     /// - Parameter stopStrings: End the text where they begin.
@@ -16,9 +15,8 @@ public struct TextGenerator: ~Copyable {
     public init(
         _ generator: consuming TokenGenerator, tokenizer: Tokenizer, stopStrings: [String] = []
     ) throws(ParameterError) {
-        stops = try StopStringFilter(stopStrings)
+        assembler = try TextAssembler(tokenizer, stopStrings: stopStrings)
         self.generator = generator
-        detokenizer = StreamingDetokenizer(tokenizer, skipSpecialTokens: true)
     }
 
     /// The continuation's ids so far: the end token and the tokens of a stop string included.
@@ -35,8 +33,8 @@ public struct TextGenerator: ~Copyable {
         guard let token = try generator.next() else { return flush() }
         // An end token need not be a special one, and is not text either way.
         if generator.finishReason == .stop { return "" }
-        let piece = stops.append(detokenizer.append(token))
-        if stops.isStopped { generator.finish(.stopString) }
+        let piece = assembler.append(token)
+        if assembler.isStopped { generator.finish(.stopString) }
         return piece
     }
 
@@ -44,9 +42,9 @@ public struct TextGenerator: ~Copyable {
     private mutating func flush() -> String? {
         if isFlushed { return nil }
         isFlushed = true
-        let wasStopped = stops.isStopped
-        let rest = stops.append(detokenizer.finish()) + stops.finish()
-        if stops.isStopped, !wasStopped { generator.finish(.stopString) }
+        let wasStopped = assembler.isStopped
+        let rest = assembler.finish()
+        if assembler.isStopped, !wasStopped { generator.finish(.stopString) }
         return rest.isEmpty ? nil : rest
     }
 }

@@ -28,8 +28,8 @@ public struct TokenGenerator: ~Copyable {
     /// - Parameters:
     ///   - attention: Where the sequence's keys and values live. It must not hold `sequence` yet.
     ///   - isCancelled: Asked before every forward pass; `true` ends the continuation.
-    /// - Throws: ``PromptError`` for a prompt that is empty or longer than the model's positions, `MemoryError` when
-    ///   there is no room for the activations.
+    /// - Throws: ``PromptError`` for a prompt that is empty or longer than the model's positions, ``ParameterError``
+    ///   for a bias of a token that the model does not have, `MemoryError` when there is no room for the activations.
     public init(
         _ model: LlamaModel, attention: any AttentionOperator, prompt: [Int32], parameters: GenerationParameters,
         eviction: EvictionControl = .model, sequence: Int = 0, isCancelled: @escaping () -> Bool = { false }
@@ -37,6 +37,7 @@ public struct TokenGenerator: ~Copyable {
         if prompt.isEmpty { throw PromptError.empty }
         let limit = model.configuration.maximumPositions
         if prompt.count > limit { throw PromptError.tooLong(tokens: prompt.count, limit: limit) }
+        try parameters.sampling.validate(vocabularySize: model.configuration.vocabularySize)
         let workspace = try ForwardWorkspace(
             model.configuration, maximumRows: min(parameters.prefillChunk, prompt.count))
         let logits = try Tensor(rows: 1, columns: model.configuration.vocabularySize)

@@ -3,7 +3,10 @@
 /// The choice depends on the parameters, the tokens observed, the logits and the number of the step; on nothing else.
 public struct Sampler: Sendable {
     public let parameters: SamplingParameters
+    private let bias: LogitBiasFilter?
     private var penalty: RepetitionPenaltyFilter?
+    private var presence: PresencePenaltyFilter?
+    private var frequency: FrequencyPenaltyFilter?
     /// In the order in which they apply.
     private let filters: [any LogitFilter]
     private let draw: SamplingDraw
@@ -12,6 +15,9 @@ public struct Sampler: Sendable {
     public init(_ parameters: SamplingParameters) {
         self.parameters = parameters
         draw = SamplingDraw(seed: parameters.seed)
+        bias = parameters.logitBias.isEmpty ? nil : LogitBiasFilter(parameters.logitBias)
+        if parameters.presencePenalty != 0 { presence = PresencePenaltyFilter(parameters.presencePenalty) }
+        if parameters.frequencyPenalty != 0 { frequency = FrequencyPenaltyFilter(parameters.frequencyPenalty) }
         if parameters.repetitionPenalty != 1 { penalty = RepetitionPenaltyFilter(parameters.repetitionPenalty) }
         var filters: [any LogitFilter] = []
         if !parameters.isGreedy {
@@ -38,11 +44,16 @@ public struct Sampler: Sendable {
             throw SamplingError(token: index, logit: logits[index])
         }
         candidates.fill(logits)
+        bias?.apply(to: &candidates)
         penalty?.apply(to: &candidates)
+        presence?.apply(to: &candidates)
+        frequency?.apply(to: &candidates)
         for filter in filters { filter.apply(to: &candidates) }
         let chosen = parameters.isGreedy ? candidates.best : drawn(step: step)
         let token = candidates.ids[chosen]
         observe(CollectionOfOne(token))
+        presence?.observe(token)
+        frequency?.observe(token)
         return token
     }
 

@@ -1,7 +1,8 @@
 /// How the next token is chosen, validated.
 ///
-/// Semantics and order are those of Transformers' `generate`: repetition penalty, temperature, top-k, top-p, min-p,
-/// then one draw.
+/// First come OpenAI's logit bias, then the penalties: repetition (as Transformers has it), presence and frequency (as
+/// OpenAI has them). Semantics and order of the rest are those of Transformers' `generate`: temperature, top-k, top-p,
+/// min-p, then one draw.
 public struct SamplingParameters: Sendable, Hashable {
     /// Divides the logits; 0 is greedy.
     ///
@@ -16,8 +17,17 @@ public struct SamplingParameters: Sendable, Hashable {
     public let minP: Double
     /// Divides positive and multiplies negative logits of tokens seen before, prompt included; 1 changes nothing.
     public let repetitionPenalty: Float
+    /// Is subtracted from the logit of every token generated before; 0 changes nothing.
+    public let presencePenalty: Float
+    /// Is subtracted from a token's logit as often as it was generated before; 0 changes nothing.
+    public let frequencyPenalty: Float
+    /// Is added to the logits of these tokens.
+    public let logitBias: [Int32: Float]
     /// The same seed, prompt and weights give the same tokens.
     public let seed: UInt64
+
+    /// The most tokens that can have a bias.
+    public static let largestBiasCount = 1024
 
     /// The best token at each step.
     public static let greedy = SamplingParameters(greedyWithSeed: 0)
@@ -25,7 +35,7 @@ public struct SamplingParameters: Sendable, Hashable {
     /// - Throws: ``ParameterError`` for a value that is not finite or out of range.
     public init(
         temperature: Double = 0, topK: Int? = nil, topP: Double = 1, minP: Double = 0, repetitionPenalty: Double = 1,
-        seed: UInt64 = 0
+        presencePenalty: Double = 0, frequencyPenalty: Double = 0, logitBias: [Int32: Double] = [:], seed: UInt64 = 0
     ) throws(ParameterError) {
         let narrowed = Float(temperature)
         guard temperature >= 0, narrowed.isFinite, temperature == 0 || narrowed > 0 else {
@@ -46,11 +56,30 @@ public struct SamplingParameters: Sendable, Hashable {
             throw ParameterError(
                 field: "repetitionPenalty", found: "\(repetitionPenalty)", required: "0.001 to 1000")
         }
+        for (field, value) in [("presencePenalty", presencePenalty), ("frequencyPenalty", frequencyPenalty)] {
+            guard (-2...2).contains(value) else {
+                throw ParameterError(field: field, found: "\(value)", required: "-2 to 2")
+            }
+        }
+        guard logitBias.count <= Self.largestBiasCount else {
+            throw ParameterError(
+                field: "logitBias", found: "\(logitBias.count) tokens", required: "at most \(Self.largestBiasCount)")
+        }
+        for (token, bias) in logitBias.sorted(by: { $0.key < $1.key }) {
+            guard token >= 0, (-100...100).contains(bias) else {
+                throw ParameterError(
+                    field: "logitBias", found: "\(bias) for token \(token)",
+                    required: "-100 to 100 for a token of the vocabulary")
+            }
+        }
         self.temperature = narrowed
         self.topK = topK
         self.topP = topP
         self.minP = minP
         self.repetitionPenalty = penalty
+        self.presencePenalty = Float(presencePenalty)
+        self.frequencyPenalty = Float(frequencyPenalty)
+        self.logitBias = logitBias.mapValues { Float($0) }
         self.seed = seed
     }
 
@@ -60,9 +89,22 @@ public struct SamplingParameters: Sendable, Hashable {
         topP = 1
         minP = 0
         repetitionPenalty = 1
+        presencePenalty = 0
+        frequencyPenalty = 0
+        logitBias = [:]
         self.seed = seed
     }
 
     /// Whether no random draw takes place.
     public var isGreedy: Bool { temperature == 0 }
+
+    /// Checks what only the model's vocabulary can tell.
+    ///
+    /// - Throws: ``ParameterError`` for a bias of a token that the model does not have.
+    public func validate(vocabularySize: Int) throws(ParameterError) {
+        guard let largest = logitBias.keys.max(), largest >= vocabularySize else { return }
+        throw ParameterError(
+            field: "logitBias", found: "token \(largest)",
+            required: "a token of the vocabulary, 0 ..< \(vocabularySize)")
+    }
 }

@@ -1,0 +1,162 @@
+extension Scheduler {
+    /// Plans the next step.
+    ///
+    /// - Parameters:
+    ///   - now: The time on the clock that deadlines are on.
+    ///   - memory: Answers for the budget. It must not change before the plan is carried out.
+    mutating func plan(now: Duration, memory: some SchedulerMemory) -> StepPlan {
+        var plan = StepPlan()
+        expire(now, &plan)
+        for index in running.indices where running[index].isPaused { running[index].pausedSteps += 1 }
+        secureStreams(memory, &plan)
+        startPieces(memory, &plan)
+        if plan.preempted.isEmpty || running.isEmpty { admit(memory, &plan) }
+        fill(memory, &plan)
+        return plan
+    }
+
+    /// Running requests that are computed.
+    private var active: [ScheduledRequest] { running.filter { !$0.isPaused } }
+
+    private mutating func expire(_ now: Duration, _ plan: inout StepPlan) {
+        for request in running + waiting {
+            guard let deadline = request.deadline, deadline <= now else { continue }
+            end(request.id, .deadline, &plan)
+        }
+    }
+
+    private mutating func end(_ id: RequestID, _ reason: FinishReason, _ plan: inout StepPlan) {
+        _ = remove(id)
+        plan.completions.append(Completion(id: id, reason: reason))
+    }
+
+    // MARK: Streams
+
+    /// A row for every stream and a piece of the oldest request, whatever has to be preempted for it.
+    private mutating func secureStreams(_ memory: some SchedulerMemory, _ plan: inout StepPlan) {
+        while true {
+            let active = active
+            plan.spans = active.enumerated().compactMap { index, request in
+                guard index == 0 || request.isDecoding else { return nil }
+                return request.nextPiece(from: request.computed, blockRows: limits.blockRows)
+            }
+            if plan.spans.isEmpty || memory.fits(plan.spans, removing: plan.removed) { return }
+            makeRoom(&plan)
+        }
+    }
+
+    /// Preempts whoever should give way: readers that are behind first, then the youngest.
+    private mutating func makeRoom(_ plan: inout StepPlan) {
+        guard let victim = running.last(where: \.isPaused) ?? running.last else { return }
+        if running.count > 1 || victim.isPaused {
+            if exclusive == victim.id { exclusive = nil }
+            preempt(victim.id, &plan)
+        } else if exclusive == victim.id {
+            end(victim.id, .memoryLimit, &plan)
+        } else {
+            // What others left behind in the arena may be all that is in the way.
+            exclusive = victim.id
+            preempt(victim.id, &plan)
+        }
+    }
+
+    // MARK: Prompts
+
+    /// The first piece of every running request that has none yet, as far as rows and memory go.
+    private func startPieces(_ memory: some SchedulerMemory, _ plan: inout StepPlan) {
+        for request in active where !plan.spans.contains(where: { $0.id == request.id }) {
+            guard let piece = request.nextPiece(from: request.computed, blockRows: limits.blockRows) else { continue }
+            guard plan.rowCount + piece.positions.count <= limits.tokensPerStep,
+                memory.fits(plan.spans + [piece], removing: plan.removed)
+            else { return }
+            plan.spans.append(piece)
+        }
+    }
+
+    /// Gives the rows that are left to prompts, a block each in turn.
+    private func fill(_ memory: some SchedulerMemory, _ plan: inout StepPlan) {
+        var open = Array(plan.spans.indices)
+        while !open.isEmpty {
+            open = open.filter { extend($0, memory, &plan) }
+        }
+    }
+
+    /// - Returns: Whether the span became longer.
+    private func extend(_ index: Int, _ memory: some SchedulerMemory, _ plan: inout StepPlan) -> Bool {
+        let span = plan.spans[index]
+        guard let request = running.first(where: { $0.id == span.id }),
+            let piece = request.nextPiece(from: span.positions.upperBound, blockRows: limits.blockRows),
+            piece.rowByRow == span.rowByRow, plan.rowCount + piece.positions.count <= limits.tokensPerStep
+        else { return false }
+        plan.spans[index].positions = span.positions.lowerBound..<piece.positions.upperBound
+        plan.spans[index].samples = piece.samples
+        if memory.fits(plan.spans, removing: plan.removed) { return true }
+        plan.spans[index] = span
+        return false
+    }
+
+    // MARK: Admission
+
+    private mutating func admit(_ memory: some SchedulerMemory, _ plan: inout StepPlan) {
+        if let exclusive, active.contains(where: { $0.id == exclusive }) { return }
+        var candidates = waiting.filter { !$0.isPaused }
+        if let first = candidates.first(where: { $0.id == exclusive }) {
+            if !running.isEmpty { return }
+            candidates = [first]
+        }
+        var skipped: [RequestID] = []
+        for candidate in candidates {
+            let hasActive = !active.isEmpty
+            if hasActive, candidate.preemptedAt == endedCount { break }
+            guard let piece = candidate.nextPiece(from: 0, blockRows: limits.blockRows),
+                plan.rowCount + piece.positions.count <= limits.tokensPerStep
+            else { break }
+            while !isAdmissible(piece, memory, plan), let victim = stalled(hasActive: hasActive) {
+                preempt(victim, &plan)
+            }
+            if isAdmissible(piece, memory, plan) {
+                start(candidate.id, piece, overtaking: skipped, &plan)
+            } else if running.isEmpty {
+                end(candidate.id, .memoryLimit, &plan)
+            } else {
+                skipped.append(candidate.id)
+                if candidate.overtaken >= limits.overtakeLimit || skipped.count == limits.scanLimit { break }
+            }
+        }
+    }
+
+    /// Whether a first piece fits beside some growth of all that run; alone, whether it fits at all.
+    private func isAdmissible(_ piece: PlannedSpan, _ memory: some SchedulerMemory, _ plan: StepPlan) -> Bool {
+        if running.count >= limits.maximumRunning { return false }
+        if running.isEmpty { return memory.fits([piece], removing: plan.removed) }
+        var spans = plan.spans
+        for request in active where !spans.contains(where: { $0.id == request.id }) {
+            spans.append(
+                PlannedSpan(
+                    id: request.id, positions: request.computed..<request.computed, rowByRow: true, samples: false))
+        }
+        spans.append(piece)
+        for index in spans.indices {
+            let positions = spans[index].positions
+            spans[index].positions = positions.lowerBound..<positions.upperBound + limits.headroom
+        }
+        return memory.fits(spans, removing: plan.removed)
+    }
+
+    /// The youngest sequence that is not computed because nobody reads it, if it has been so for long or nothing else
+    /// would be computed.
+    private func stalled(hasActive: Bool) -> RequestID? {
+        running.last { $0.isPaused && (!hasActive || $0.pausedSteps >= limits.patience) }?.id
+    }
+
+    private mutating func start(
+        _ id: RequestID, _ piece: PlannedSpan, overtaking skipped: [RequestID], _ plan: inout StepPlan
+    ) {
+        guard let index = waiting.firstIndex(where: { $0.id == id }) else { return }
+        var request = waiting.remove(at: index)
+        request.overtaken = 0
+        running.insert(request, at: running.firstIndex { $0.id > id } ?? running.count)
+        plan.spans.append(piece)
+        for other in waiting.indices where skipped.contains(waiting[other].id) { waiting[other].overtaken += 1 }
+    }
+}

@@ -1,0 +1,34 @@
+/// Consecutive tokens of one request in a planned pass.
+struct PlannedSpan: Sendable, Hashable {
+    let id: RequestID
+    /// Absolute positions.
+    var positions: Range<Int>
+    /// Whether attention takes the tokens one after another, as when they were first computed.
+    let rowByRow: Bool
+    /// Whether the last row's logits choose the next token.
+    var samples: Bool
+}
+
+/// A request that ended, and why.
+struct Completion: Sendable, Hashable {
+    let id: RequestID
+    let reason: FinishReason
+}
+
+/// What to do in one step, in this order: remove, tell, run.
+struct StepPlan: Sendable, Hashable {
+    /// Requests that ended before the pass.
+    var completions: [Completion] = []
+    /// Requests that give their memory back and wait again.
+    var preempted: [RequestID] = []
+    /// The pass; none when there is nothing to compute.
+    var spans: [PlannedSpan] = []
+
+    /// Sequences that leave the cache before the pass.
+    var removed: Set<RequestID> { Set(completions.map(\.id)).union(preempted) }
+
+    var rowCount: Int { spans.reduce(0) { $0 + $1.positions.count } }
+
+    /// Whether the step neither computes nor ends anything.
+    var isIdle: Bool { spans.isEmpty && completions.isEmpty }
+}

@@ -1,0 +1,128 @@
+import DMSCache
+import DMSCheckpoint
+public import DMSModel
+import DMSPolicy
+import DMSTensor
+public import DMSTokenizer
+import Synchronization
+
+/// Serves many continuations with one model, one cache and a hard bound on memory.
+///
+/// Requests come back as streams of events. All that run share each pass over the weights; a request's tokens are the
+/// same alone and in any company, whatever the size of steps, and after any preemption.
+///
+/// ```swift
+/// let engine = try Engine(model, tokenizer: tokenizer, configuration: EngineConfiguration(budgetBytes: 1 << 30))
+/// let result = try await engine.submit(GenerationRequest(prompt: ids, maximumTokens: 100)).collect()
+/// await engine.shutDown()
+/// ```
+///
+/// Passes run on a thread of the engine's own. While the engine lives, no one else may run its model or that model's
+/// kernels. An engine that is dropped ends its requests as ``shutDown(gracePeriod:)`` without grace does.
+public final class Engine: Sendable {
+    public let model: LlamaModel
+    public let tokenizer: Tokenizer?
+    public let configuration: EngineConfiguration
+    private let mailbox: Mailbox
+    private let board = StatisticsBoard()
+    private let bound: SequenceBound
+    /// What the budget leaves to the cache.
+    private let cacheBudget: Int?
+
+    /// - Parameters:
+    ///   - tokenizer: Makes text of tokens; without it streams carry ids only, and stop strings are refused.
+    ///   - eviction: Who decides what is evicted, under the model's own rule.
+    /// - Throws: ``ParameterError`` when the budget is smaller than activations and logits, `MemoryError` when the
+    ///   system has no memory for these, ``EngineThreadError`` when it starts no thread.
+    public init(
+        _ model: LlamaModel, tokenizer: Tokenizer? = nil, configuration: EngineConfiguration,
+        eviction: EvictionControl = .model
+    ) throws {
+        let rows = configuration.tokensPerStep
+        let workspaceBytes = BatchRunner.byteCount(
+            model, maximumRows: rows, samplingRows: configuration.maximumRunning)
+        if let budget = configuration.budgetBytes, budget <= workspaceBytes {
+            throw ParameterError(
+                field: "budgetBytes", found: "\(budget)",
+                required: "more than the \(workspaceBytes) bytes of activations and logits")
+        }
+        cacheBudget = configuration.budgetBytes.map { $0 - workspaceBytes }
+        let cacheConfiguration = CacheConfiguration(
+            kvType: configuration.kvType, slotsPerPage: configuration.slotsPerPage, budgetBytes: cacheBudget,
+            rowsPerBlock: configuration.rowsPerBlock)
+        bound = SequenceBound(
+            shape: model.attentionShape, layerCount: model.configuration.layerCount,
+            configuration: cacheConfiguration, retention: model.dms.map { (rule: $0.rule, assembly: $0.assembly) })
+        mailbox = Mailbox(openLimit: configuration.maximumRunning + configuration.maximumWaiting)
+        self.model = model
+        self.tokenizer = tokenizer
+        self.configuration = configuration
+        let limits = SchedulerLimits(
+            tokensPerStep: rows, maximumRunning: configuration.maximumRunning,
+            blockRows: configuration.rowsPerBlock, positions: model.configuration.maximumPositions)
+        let runner = try BatchRunner(
+            model, cache: CompactAttention(serving: model, configuration: cacheConfiguration), eviction: eviction,
+            maximumRows: rows, samplingRows: configuration.maximumRunning)
+        let worker = EngineWorker(
+            runner, limits: limits, tokenizer: tokenizer, workspaceBytes: workspaceBytes, mailbox: mailbox,
+            board: board)
+        try EngineThread.start { worker.run() }
+    }
+
+    deinit { mailbox.close(at: .now) }
+
+    /// What the engine holds and has done, as of its last step.
+    public var statistics: EngineStatistics { board.value.withLock { $0 } }
+
+    /// Takes a request; it starts when its turn comes and memory allows.
+    ///
+    /// Any thread may call it; it never waits for a pass.
+    ///
+    /// - Throws: ``PromptError`` or ``ParameterError`` for a request that the model cannot serve,
+    ///   ``EngineError/overBudget(neededBytes:budgetBytes:)`` for one that could never be finished,
+    ///   ``EngineError/overloaded(limit:)``, ``EngineError/shutDown``.
+    public func submit(_ request: GenerationRequest) throws -> GenerationStream {
+        try validate(request)
+        let (id, buffer) = try mailbox.submit(request, bufferedEvents: configuration.bufferedEvents)
+        return GenerationStream(id: id, buffer: buffer, mailbox: mailbox)
+    }
+
+    /// Takes no more requests, lets open ones run for a while, ends what is left with ``EngineError/shutDown``, and
+    /// returns when all memory of the cache has been given back.
+    ///
+    /// A consumer that does not read does not hold it up for longer than the grace period.
+    public func shutDown(gracePeriod: Duration = .zero) async {
+        mailbox.close(at: .now + gracePeriod)
+        await mailbox.waitForEnd()
+    }
+
+    /// The bytes of cache that a request is taken to need, by ``EngineConfiguration/guaranteesCompletion``.
+    ///
+    /// O(1); for whoever wants to say before loading a prompt what it would take.
+    public func neededBytes(promptTokens: Int, maximumTokens: Int) -> Int {
+        guard configuration.guaranteesCompletion else { return bound.leastBytes(tokens: promptTokens) }
+        let positions = model.configuration.maximumPositions
+        // The last token is never run.
+        let prompt = min(promptTokens, positions)
+        return bound.worstCaseBytes(tokens: prompt + min(maximumTokens - 1, positions - prompt))
+    }
+
+    private func validate(_ request: GenerationRequest) throws {
+        let limit = model.configuration.maximumPositions
+        if request.prompt.count > limit { throw PromptError.tooLong(tokens: request.prompt.count, limit: limit) }
+        let vocabulary = model.configuration.vocabularySize
+        // An id that the model does not have would fail the pass of all that share it.
+        if let token = request.prompt.first(where: { !(0..<Int32(vocabulary)).contains($0) }) {
+            throw ParameterError(field: "prompt", found: "token id \(token)", required: "0 ..< \(vocabulary)")
+        }
+        try request.sampling.validate(vocabularySize: vocabulary)
+        if tokenizer == nil, !request.stopStrings.isEmpty {
+            throw ParameterError(
+                field: "stopStrings", found: "\(request.stopStrings.count) strings",
+                required: "none, for an engine without a tokenizer")
+        }
+        guard let cacheBudget else { return }
+        let needed = neededBytes(promptTokens: request.prompt.count, maximumTokens: request.maximumTokens)
+        if needed > cacheBudget { throw EngineError.overBudget(neededBytes: needed, budgetBytes: cacheBudget) }
+    }
+}

@@ -1,0 +1,46 @@
+/// What an engine holds and has done, as of its last step.
+public struct EngineStatistics: Sendable, Hashable {
+    /// Requests that hold memory.
+    public var running = 0
+    /// Requests that hold none.
+    public var waiting = 0
+    /// Requests of both kinds whose consumers have enough to read.
+    public var paused = 0
+    /// Requests that ended, by reason; those that failed are in ``failed``.
+    public var finished: [FinishReason: Int] = [:]
+    /// Requests that ended with an error.
+    public var failed = 0
+    /// How often a request gave its memory back to be computed again.
+    public var preemptions = 0
+
+    /// Tokens of prompts, counted at submission.
+    public var promptTokens = 0
+    /// Tokens chosen.
+    public var generatedTokens = 0
+    /// Rows of all passes: prompts, decode, and what was computed again.
+    public var computedTokens = 0
+
+    /// Forward passes.
+    public var steps = 0
+    /// Their time, sampling and delivery included.
+    public var stepSeconds = 0.0
+    /// The part of it that planning and bookkeeping took.
+    public var schedulerSeconds = 0.0
+    /// The time of the last pass.
+    public var lastStepSeconds = 0.0
+
+    /// Keys and values of live tokens.
+    public var liveBytes = 0
+    /// Pages, tables and staging.
+    public var allocatedBytes = 0
+    /// The most that ``allocatedBytes`` ever was.
+    public var peakAllocatedBytes = 0
+    /// What ``allocatedBytes`` may be: the engine's budget less ``workspaceBytes``; `nil` for no bound.
+    public var budgetBytes: Int?
+    /// Activations and logits.
+    public var workspaceBytes = 0
+    /// Cache pages in use.
+    public var pagesInUse = 0
+
+    public init() {}
+}

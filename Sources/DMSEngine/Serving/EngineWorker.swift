@@ -1,0 +1,177 @@
+import DMSCache
+import DMSTokenizer
+import Synchronization
+
+/// The engine's loop and all that it owns: scheduler, cache, activations, open requests.
+///
+/// Made on one thread, handed to the engine's own, and used by no other from then on.
+final class EngineWorker {
+    private let tokenizer: Tokenizer?
+    private let mailbox: Mailbox
+    private let board: StatisticsBoard
+    private let runner: BatchRunner
+    private var scheduler: Scheduler
+    private var requests: [RequestID: OpenRequest] = [:]
+    private var statistics = EngineStatistics()
+    private let start = ContinuousClock.now
+    /// Whether nothing can be computed before something happens outside.
+    private var isIdle = true
+    private var lastReport: ContinuousClock.Instant?
+
+    init(
+        _ runner: BatchRunner, limits: SchedulerLimits, tokenizer: Tokenizer?, workspaceBytes: Int, mailbox: Mailbox,
+        board: StatisticsBoard
+    ) {
+        self.runner = runner
+        self.tokenizer = tokenizer
+        self.mailbox = mailbox
+        self.board = board
+        scheduler = Scheduler(limits)
+        statistics.workspaceBytes = workspaceBytes
+        publish()
+    }
+
+    /// Serves until the engine is closed and drained, or its time is over.
+    func run() {
+        while true {
+            // Looked at before the commands are: nothing is submitted once it is set.
+            let closing = mailbox.closingTime
+            let isDrained = closing != nil && scheduler.isEmpty
+            let deadline = scheduler.nextDeadline.map { start + $0 }
+            for command in mailbox.take(waits: isIdle && !isDrained, until: deadline) { apply(command) }
+            if let closing, scheduler.isEmpty || closing <= .now { break }
+            step()
+        }
+        // What was submitted before the engine closed, and not taken yet, is told as well.
+        for command in mailbox.take(waits: false, until: nil) { apply(command) }
+        for id in requests.keys.sorted() { fail(id, EngineError.shutDown) }
+        runner.cache.removeAll()
+        isIdle = true
+        publish()
+        mailbox.end()
+    }
+
+    private func apply(_ command: Mailbox.Command) {
+        switch command {
+        case .submit(let submission): admit(submission)
+        case .cancel(let id): if scheduler.remove(id) { finish(Completion(id: id, reason: .cancelled)) }
+        case .resume(let id): scheduler.setPaused(id, false)
+        }
+    }
+
+    private func admit(_ submission: Mailbox.Submission) {
+        do {
+            let request = try OpenRequest(submission, tokenizer: tokenizer)
+            requests[submission.id] = request
+            let deadline = submission.request.timeLimit.map { submission.submitted - start + $0 }
+            scheduler.submit(
+                ScheduledRequest(
+                    id: submission.id, promptCount: submission.request.prompt.count,
+                    maximumTokens: submission.request.maximumTokens, deadline: deadline))
+            statistics.promptTokens += submission.request.prompt.count
+        } catch {
+            submission.buffer.fail(error)
+            statistics.failed += 1
+            mailbox.noteEnd()
+        }
+    }
+
+    // MARK: A step
+
+    private func step() {
+        let watch = Stopwatch()
+        let plan = scheduler.plan(now: .now - start, memory: CacheMemory(cache: runner.cache))
+        for id in plan.preempted { requests[id]?.preemptions += 1 }
+        for id in plan.removed { runner.cache.remove(id.rawValue) }
+        for completion in plan.completions { finish(completion) }
+        isIdle = plan.isIdle
+        defer { publish() }
+        if plan.spans.isEmpty { return }
+        let planned = watch.seconds
+        do {
+            try run(plan)
+        } catch {
+            // The cache's state for these sequences is undefined; the others are untouched.
+            for span in plan.spans where scheduler.remove(span.id) { fail(span.id, error) }
+        }
+        statistics.steps += 1
+        statistics.computedTokens += plan.rowCount
+        statistics.schedulerSeconds += planned
+        statistics.lastStepSeconds = watch.seconds
+        statistics.stepSeconds += watch.seconds
+    }
+
+    private func run(_ plan: StepPlan) throws {
+        for span in plan.spans { requests[span.id]?.noteStart() }
+        try runner.run(plan.spans) { span in requests[span.id]?.tokens[span.positions] ?? [] }
+        var finishing: [RequestID: FinishReason] = [:]
+        var failures: [RequestID: any Error] = [:]
+        for (row, span) in plan.spans.filter(\.samples).enumerated() {
+            guard let request = requests[span.id] else { continue }
+            do throws(SamplingError) {
+                let (event, reason) = try request.choose(runner.logits(row))
+                statistics.generatedTokens += 1
+                finishing[span.id] = reason
+                if request.buffer.push(event) { scheduler.setPaused(span.id, true) }
+            } catch {
+                failures[span.id] = error
+            }
+        }
+        let watch = Stopwatch()
+        let completions = scheduler.commit(plan, finishing: finishing)
+        statistics.schedulerSeconds += watch.seconds
+        for (id, error) in failures {
+            _ = scheduler.remove(id)
+            fail(id, error)
+        }
+        for completion in completions where failures[completion.id] == nil { finish(completion) }
+    }
+
+    // MARK: Ends
+
+    private func finish(_ completion: Completion) {
+        guard let request = close(completion.id) else { return }
+        let summary = request.finished(completion.reason)
+        statistics.finished[summary.reason, default: 0] += 1
+        request.buffer.finish(.finished(summary))
+    }
+
+    private func fail(_ id: RequestID, _ error: any Error) {
+        guard let request = close(id) else { return }
+        statistics.failed += 1
+        request.buffer.fail(error)
+    }
+
+    /// Everything that an open request holds goes back.
+    private func close(_ id: RequestID) -> OpenRequest? {
+        runner.cache.remove(id.rawValue)
+        guard let request = requests.removeValue(forKey: id) else { return nil }
+        mailbox.noteEnd()
+        return request
+    }
+
+    // MARK: Statistics
+
+    private func publish() {
+        statistics.running = scheduler.running.count
+        statistics.waiting = scheduler.waiting.count
+        statistics.paused = (scheduler.running + scheduler.waiting).count(where: \.isPaused)
+        statistics.preemptions = scheduler.preemptionCount
+        // A report goes through all streams of the cache, which is too much for every step of a small model.
+        if isIdle || lastReport.map({ .now - $0 > .milliseconds(50) }) ?? true {
+            lastReport = .now
+            let report = runner.cache.report()
+            statistics.liveBytes = report.liveBytes
+            statistics.allocatedBytes = report.allocatedBytes
+            statistics.peakAllocatedBytes = report.peakAllocatedBytes
+            statistics.budgetBytes = report.budgetBytes
+            statistics.pagesInUse = report.pagesInUse
+        }
+        board.value.withLock { $0 = statistics }
+    }
+}
+
+/// Where an engine's statistics are read while it works.
+final class StatisticsBoard: Sendable {
+    let value = Mutex(EngineStatistics())
+}

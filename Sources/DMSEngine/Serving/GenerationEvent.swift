@@ -1,0 +1,33 @@
+/// What a stream tells of its request.
+public enum GenerationEvent: Sendable, Hashable {
+    /// The next token.
+    case token(GeneratedToken)
+    /// The end; nothing follows.
+    case finished(GenerationSummary)
+}
+
+/// One token of a continuation.
+public struct GeneratedToken: Sendable, Hashable {
+    public let id: Int32
+    /// The text that is certain since this token: whole characters, never part of a stop string, often empty.
+    public let text: String
+    /// As far as the request asked for them.
+    public let logProbabilities: LogProbabilities?
+}
+
+/// How a continuation ended, and what it took.
+public struct GenerationSummary: Sendable, Hashable {
+    public let reason: FinishReason
+    /// Text that had been held back and follows that of the last token.
+    public let text: String
+    public let promptTokens: Int
+    public let generatedTokens: Int
+    /// How often the request gave its memory back and was computed again.
+    public let preemptions: Int
+    /// From submission to the first pass, `nil` when there was none.
+    public let queueSeconds: Double?
+    /// From submission to the first token, `nil` when there was none.
+    public let firstTokenSeconds: Double?
+    /// From submission to the end.
+    public let totalSeconds: Double
+}

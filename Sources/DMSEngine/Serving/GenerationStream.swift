@@ -1,0 +1,88 @@
+/// The events of one request, in order.
+///
+/// A consumer may read slowly: its request pauses when enough is waiting for it, and no other notices. When the task
+/// that reads is cancelled, or the stream is dropped before its end, the request ends within a step of the engine.
+/// There is one consumer; two tasks that read at a time are a programmer's error.
+///
+/// ```swift
+/// for try await event in try engine.submit(request) {
+///     if case .token(let token) = event { print(token.text, terminator: "") }
+/// }
+/// ```
+public struct GenerationStream: AsyncSequence, Sendable {
+    public typealias Element = GenerationEvent
+
+    private let handle: StreamHandle
+
+    init(id: RequestID, buffer: StreamBuffer, mailbox: Mailbox) {
+        handle = StreamHandle(id: id, buffer: buffer, mailbox: mailbox)
+    }
+
+    public var id: RequestID { handle.id }
+
+    /// Ends the request within a step; the stream then finishes with ``FinishReason/cancelled``.
+    public func cancel() { handle.mailbox.post(.cancel(handle.id)) }
+
+    public func makeAsyncIterator() -> Iterator { Iterator(handle: handle) }
+
+    /// Reads the events of a stream.
+    public struct Iterator: AsyncIteratorProtocol {
+        let handle: StreamHandle
+
+        /// - Throws: `CancellationError` when the task was cancelled, ``EngineError/shutDown``, or whatever the model's
+        ///   pass threw.
+        public mutating func next() async throws -> GenerationEvent? { try await handle.next() }
+    }
+}
+
+/// A consumer's hold on its request; the request is not worth computing once it is gone.
+final class StreamHandle: Sendable {
+    let id: RequestID
+    let mailbox: Mailbox
+    private let buffer: StreamBuffer
+
+    init(id: RequestID, buffer: StreamBuffer, mailbox: Mailbox) {
+        self.id = id
+        self.buffer = buffer
+        self.mailbox = mailbox
+    }
+
+    deinit { if !buffer.isEnded { mailbox.post(.cancel(id)) } }
+
+    func next() async throws -> GenerationEvent? {
+        try await withTaskCancellationHandler {
+            try await buffer.next { mailbox.post(.resume(id)) }
+        } onCancel: {
+            buffer.abandon()
+            mailbox.post(.cancel(id))
+        }
+    }
+}
+
+extension GenerationStream {
+    /// A whole continuation.
+    public struct Result: Sendable, Hashable {
+        public var tokens: [Int32] = []
+        public var text = ""
+        /// One per token, as far as the request asked for them.
+        public var logProbabilities: [LogProbabilities] = []
+        public fileprivate(set) var summary: GenerationSummary
+    }
+
+    /// Reads the stream to its end.
+    ///
+    /// - Throws: As ``Iterator/next()``.
+    public func collect() async throws -> Result {
+        var tokens: [GeneratedToken] = []
+        for try await event in self {
+            switch event {
+            case .token(let token): tokens.append(token)
+            case .finished(let summary):
+                return Result(
+                    tokens: tokens.map(\.id), text: tokens.map(\.text).joined() + summary.text,
+                    logProbabilities: tokens.compactMap(\.logProbabilities), summary: summary)
+            }
+        }
+        throw EngineError.shutDown
+    }
+}

@@ -1,0 +1,68 @@
+import DMSTokenizer
+
+/// A request between submission and end, with all that the scheduler does not need to know.
+///
+/// Used by the engine's thread alone.
+final class OpenRequest {
+    let id: RequestID
+    let request: GenerationRequest
+    let buffer: StreamBuffer
+    /// The prompt and what was chosen so far.
+    private(set) var tokens: [Int32]
+    var preemptions = 0
+    private let submitted: ContinuousClock.Instant
+    private var started: ContinuousClock.Instant?
+    private var firstToken: ContinuousClock.Instant?
+    private var sampler: Sampler
+    private var assembler: TextAssembler?
+
+    /// - Throws: ``ParameterError`` for an empty stop string.
+    init(_ submission: Mailbox.Submission, tokenizer: Tokenizer?) throws(ParameterError) {
+        id = submission.id
+        request = submission.request
+        buffer = submission.buffer
+        submitted = submission.submitted
+        tokens = request.prompt
+        sampler = Sampler(request.sampling)
+        sampler.observe(request.prompt)
+        if let tokenizer { assembler = try TextAssembler(tokenizer, stopStrings: request.stopStrings) }
+    }
+
+    private var generatedCount: Int { tokens.count - request.prompt.count }
+
+    func noteStart() { started = started ?? .now }
+
+    /// Chooses the next token and makes its event.
+    ///
+    /// - Returns: The event, and why the token ends the continuation, if it does.
+    /// - Throws: ``SamplingError`` for logits that are no numbers.
+    func choose(
+        _ logits: UnsafeBufferPointer<Float>
+    ) throws(SamplingError) -> (event: GenerationEvent, reason: FinishReason?) {
+        let token = try sampler.choose(logits, step: generatedCount)
+        tokens.append(token)
+        firstToken = firstToken ?? .now
+        let isEnd = request.endTokens.contains(token)
+        // An end token need not be a special one, and is not text either way.
+        let text = isEnd ? "" : assembler?.append(token) ?? ""
+        let probabilities = request.logProbabilities.map { LogProbabilities(logits, chosen: token, count: $0) }
+        let event = GenerationEvent.token(GeneratedToken(id: token, text: text, logProbabilities: probabilities))
+        return (event, isEnd ? .stop : assembler?.isStopped == true ? .stopString : nil)
+    }
+
+    /// The last event.
+    func finished(_ reason: FinishReason) -> GenerationSummary {
+        var reason = reason
+        var text = ""
+        if assembler?.isStopped == false {
+            text = assembler?.finish() ?? ""
+            if assembler?.isStopped == true { reason = .stopString }
+        }
+        return GenerationSummary(
+            reason: reason, text: text, promptTokens: request.prompt.count, generatedTokens: generatedCount,
+            preemptions: preemptions, queueSeconds: started.map(seconds), firstTokenSeconds: firstToken.map(seconds),
+            totalSeconds: seconds(.now))
+    }
+
+    private func seconds(_ instant: ContinuousClock.Instant) -> Double { (instant - submitted) / .seconds(1) }
+}

@@ -1,0 +1,238 @@
+import DMSTestSupport
+import Testing
+
+@testable import DMSEngine
+
+/// Memory in tokens, which behaves as badly as it is told to.
+struct FakeMemory: SchedulerMemory {
+    enum Behaviour: CaseIterable { case keepsAll, evictsAll, random }
+
+    let budget: Int
+    let pageTokens: Int
+    let window: Int
+    var stored: [RequestID: Int] = [:]
+    /// Tokens lost to holes that only an empty arena is rid of.
+    var holes = 0
+
+    private func pages(_ tokens: Int) -> Int { (tokens + pageTokens - 1) / pageTokens * pageTokens }
+
+    var allocated: Int { stored.values.reduce(holes) { $0 + pages($1) } }
+
+    func fits(_ spans: [PlannedSpan], removing removed: Set<RequestID>) -> Bool {
+        var left = stored
+        for id in removed { left[id] = nil }
+        var total = left.isEmpty ? 0 : holes
+        for span in spans { left[span.id, default: 0] += span.positions.count }
+        for tokens in left.values { total += pages(tokens) }
+        return total <= budget
+    }
+
+    mutating func remove(_ id: RequestID, leavingHoles: Int) {
+        guard stored.removeValue(forKey: id) != nil else { return }
+        holes = stored.isEmpty ? 0 : min(holes + leavingHoles, budget / 2)
+    }
+
+    mutating func store(_ span: PlannedSpan, _ behaviour: Behaviour, _ random: inout SeededGenerator) {
+        let before = stored[span.id, default: 0]
+        var after = before
+        for _ in span.positions {
+            let isKept =
+                switch behaviour {
+                case .keepsAll: true
+                case .evictsAll: false
+                case .random: Int.random(in: 0..<4, using: &random) == 0
+                }
+            if after < window || isKept { after += 1 }
+        }
+        stored[span.id] = after
+    }
+}
+
+/// The first thing that went wrong.
+final class FailureRecord {
+    var failure: String?
+}
+
+/// A random life of a scheduler, checked at every step.
+struct SchedulerSimulation {
+    struct Setting {
+        var behaviour: FakeMemory.Behaviour
+        var budget: Int
+        var holes = 0
+        var pauses = false
+        var cancels = false
+        var deadlines = false
+        var requests = 25
+    }
+
+    /// What a cache of a request would look like: which tokens arrived together.
+    typealias Arrivals = [Range<Int>]
+
+    let setting: Setting
+    var scheduler: Scheduler
+    var memory: FakeMemory
+    var random: SeededGenerator
+    var arrivals: [RequestID: Arrivals] = [:]
+    var open: [RequestID: ScheduledRequest] = [:]
+    var stopsAt: [RequestID: Int] = [:]
+    var pausedBy: Set<RequestID> = []
+    var ended: [RequestID: FinishReason] = [:]
+    var generated: [RequestID: Int] = [:]
+    var submitted = 0
+    var step = 0
+    let record = FailureRecord()
+
+    var failure: String? { record.failure }
+
+    init(_ setting: Setting, seed: UInt64) {
+        self.setting = setting
+        random = SeededGenerator(seed: seed)
+        let block = [1, 2, 4, 5][Int.random(in: 0..<4, using: &random)]
+        let running = Int.random(in: 1...8, using: &random)
+        let step = running - 1 + block + Int.random(in: 0...20, using: &random)
+        var limits = SchedulerLimits(
+            tokensPerStep: step, maximumRunning: running, blockRows: block, positions: 60)
+        limits.headroom = Int.random(in: 0...8, using: &random)
+        limits.patience = Int.random(in: 1...10, using: &random)
+        scheduler = Scheduler(limits)
+        memory = FakeMemory(
+            budget: setting.budget, pageTokens: [1, 4][Int.random(in: 0..<2, using: &random)], window: 3)
+    }
+
+    /// Tokens that arrive together, as a function of the request alone.
+    static func expectedArrivals(prompt: Int, tokens: Int, block: Int) -> Arrivals {
+        var result: Arrivals = []
+        var start = 0
+        while start < prompt {
+            let end = min(start + block, prompt)
+            result.append(start..<end)
+            start = end
+        }
+        return result + (prompt..<max(prompt, tokens)).map { $0..<$0 + 1 }
+    }
+
+    mutating func run() {
+        while failure == nil, submitted < setting.requests || !open.isEmpty {
+            happen()
+            advance()
+            step += 1
+            check(step < 20_000, "no end in sight: \(open.count) open, \(scheduler.running.count) running")
+        }
+        check(memory.stored.isEmpty, "sequences left in memory")
+        check(scheduler.isEmpty, "requests left in the scheduler")
+    }
+
+    private func check(_ condition: Bool, _ message: @autoclosure () -> String) {
+        if !condition, failure == nil { record.failure = "step \(step): \(message())" }
+    }
+
+    private mutating func happen() {
+        while submitted < setting.requests, Int.random(in: 0..<3, using: &random) == 0 {
+            let id = RequestID(submitted)
+            let prompt = Int.random(in: 1...30, using: &random)
+            let request = ScheduledRequest(
+                id: id, promptCount: prompt, maximumTokens: Int.random(in: 1...20, using: &random),
+                deadline: setting.deadlines && Bool.random(using: &random)
+                    ? .seconds(step + Int.random(in: 0...60, using: &random)) : nil)
+            submitted += 1
+            scheduler.submit(request)
+            open[id] = request
+            stopsAt[id] = Int.random(in: 1...30, using: &random)
+        }
+        for id in open.keys.sorted() {
+            if setting.cancels, Int.random(in: 0..<60, using: &random) == 0 {
+                let isKnown = scheduler.remove(id)
+                check(isKnown, "\(id) is unknown")
+                end(id, .cancelled)
+            } else if setting.pauses, Int.random(in: 0..<8, using: &random) == 0 {
+                let pauses = Bool.random(using: &random)
+                scheduler.setPaused(id, pauses)
+                if pauses { pausedBy.insert(id) } else { pausedBy.remove(id) }
+            }
+        }
+        // Everyone reads in the end.
+        if submitted == setting.requests, step % 100 == 99 {
+            for id in pausedBy { scheduler.setPaused(id, false) }
+            pausedBy = []
+        }
+    }
+
+    private mutating func end(_ id: RequestID, _ reason: FinishReason, leavingHoles holes: Int = 0) {
+        check(ended[id] == nil, "\(id) ended twice")
+        ended[id] = reason
+        open[id] = nil
+        arrivals[id] = nil
+        pausedBy.remove(id)
+        memory.remove(id, leavingHoles: holes)
+    }
+
+    private mutating func advance() {
+        let olderPaused = Set(scheduler.running.filter(\.isPaused).map(\.id))
+        let oldest = scheduler.running.first { !$0.isPaused }?.id
+        let plan = scheduler.plan(now: .seconds(step), memory: memory)
+        for completion in plan.completions {
+            check(
+                completion.reason == .deadline ? setting.deadlines : completion.reason == .memoryLimit,
+                "\(completion.id) ended early: \(completion.reason)")
+            end(completion.id, completion.reason)
+        }
+        for id in plan.preempted {
+            memory.remove(id, leavingHoles: 0)
+            arrivals[id] = nil
+            if id == oldest, scheduler.exclusive != id, ended[id] == nil, olderPaused.isEmpty {
+                check(false, "the oldest was preempted for another")
+            }
+        }
+        checkPlan(plan)
+        for span in plan.spans { arrive(span) }
+        var finishing: [RequestID: FinishReason] = [:]
+        for span in plan.spans {
+            memory.store(span, setting.behaviour, &random)
+            guard span.samples else { continue }
+            generated[span.id, default: 0] += 1
+            if generated[span.id] == stopsAt[span.id] { finishing[span.id] = .stop }
+        }
+        check(memory.allocated <= memory.budget, "\(memory.allocated) of \(memory.budget) tokens allocated")
+        // Not what the plan removes: the memory answered for that.
+        for completion in scheduler.commit(plan, finishing: finishing) {
+            end(completion.id, completion.reason, leavingHoles: setting.holes)
+        }
+    }
+
+    private func checkPlan(_ plan: StepPlan) {
+        let limits = scheduler.limits
+        check(plan.rowCount <= limits.tokensPerStep, "\(plan.rowCount) rows")
+        check(scheduler.running.count <= limits.maximumRunning, "\(scheduler.running.count) run")
+        check(Set(plan.spans.map(\.id)).count == plan.spans.count, "a request occurs twice")
+        check(plan.spans.isEmpty || memory.fits(plan.spans, removing: []), "the plan does not fit")
+        let planned = Set(plan.spans.map(\.id))
+        for request in scheduler.running where !request.isPaused && request.isDecoding {
+            check(planned.contains(request.id), "the stream of \(request.id) stalls")
+        }
+        for span in plan.spans { check(!pausedBy.contains(span.id), "\(span.id) is paused and computed") }
+        let couldRun = open.keys.contains { !pausedBy.contains($0) }
+        check(!plan.isIdle || !couldRun, "idle with work to do")
+        let largest = scheduler.waiting.map(\.overtaken).max() ?? 0
+        check(largest <= limits.overtakeLimit + limits.maximumRunning, "overtaken \(largest) times")
+    }
+
+    /// Lets a span's tokens arrive as the cache does: in blocks from the span's start, or row by row.
+    private mutating func arrive(_ span: PlannedSpan) {
+        let block = scheduler.limits.blockRows
+        var known = arrivals[span.id, default: []]
+        check(known.last?.upperBound ?? 0 == span.positions.lowerBound, "a gap before \(span)")
+        var start = span.positions.lowerBound
+        while start < span.positions.upperBound {
+            let end = span.rowByRow ? start + 1 : min(start + block, span.positions.upperBound)
+            known.append(start..<end)
+            start = end
+        }
+        arrivals[span.id] = known
+        guard let request = open[span.id] else { return check(false, "\(span.id) is not open") }
+        guard span.samples else { return }
+        let tokens = request.promptCount + generated[span.id, default: 0]
+        let expected = Self.expectedArrivals(prompt: request.promptCount, tokens: tokens, block: block)
+        check(known == expected, "\(span.id): tokens arrived as \(known), not \(expected)")
+        check(span.rowByRow || span.positions.count > 1 || block == 1, "a single row that is no decode")
+    }
+}

@@ -1,0 +1,148 @@
+import DMSTestSupport
+import Testing
+
+@testable import DMSEngine
+
+/// The pure machine: hundreds of random lives, and the cases that matter by name.
+@Suite("Scheduler")
+struct SchedulerTests {
+    private static func run(
+        _ setting: SchedulerSimulation.Setting, seeds: Range<UInt64>
+    ) -> (simulations: [SchedulerSimulation], failures: [String]) {
+        var simulations: [SchedulerSimulation] = []
+        var failures: [String] = []
+        for seed in seeds {
+            var simulation = SchedulerSimulation(setting, seed: seed)
+            simulation.run()
+            if let failure = simulation.failure { failures.append("seed \(seed), \(failure)") }
+            simulations.append(simulation)
+        }
+        return (simulations, failures)
+    }
+
+    /// 52 tokens is what one request takes at most, pages included.
+    @Test("everything ends, within the budget", arguments: FakeMemory.Behaviour.allCases, [52, 110, 400])
+    func completes(_ behaviour: FakeMemory.Behaviour, budget: Int) {
+        let (simulations, failures) = Self.run(.init(behaviour: behaviour, budget: budget), seeds: 0..<100)
+        #expect(failures.isEmpty, "\(failures.first ?? "")")
+        for simulation in simulations {
+            #expect(simulation.ended.count == simulation.setting.requests)
+            #expect(simulation.ended.values.allSatisfy { $0 == .stop || $0 == .length || $0 == .contextLimit })
+        }
+        if behaviour == .keepsAll, budget == 110 {
+            #expect(simulations.reduce(0) { $0 + $1.scheduler.preemptionCount } > 100, "nothing was ever preempted")
+        }
+    }
+
+    @Test("pauses, cancellations, deadlines and holes in memory at once", arguments: FakeMemory.Behaviour.allCases)
+    func troubled(_ behaviour: FakeMemory.Behaviour) {
+        let setting = SchedulerSimulation.Setting(
+            behaviour: behaviour, budget: 120, holes: 3, pauses: true, cancels: true, deadlines: true)
+        let (simulations, failures) = Self.run(setting, seeds: 0..<150)
+        #expect(failures.isEmpty, "\(failures.first ?? "")")
+        let reasons = Set(simulations.flatMap(\.ended.values))
+        #expect(reasons.isSuperset(of: [.stop, .length, .cancelled, .deadline]))
+        // Each fits an empty memory, so holes make it start anew and never end it.
+        #expect(!reasons.contains(.memoryLimit))
+    }
+
+    @Test("holes alone: whoever fits an empty memory gets to its end")
+    func holes() {
+        let setting = SchedulerSimulation.Setting(behaviour: .keepsAll, budget: 60, holes: 9)
+        let (simulations, failures) = Self.run(setting, seeds: 0..<100)
+        #expect(failures.isEmpty, "\(failures.first ?? "")")
+        #expect(simulations.allSatisfy { !$0.ended.values.contains(.memoryLimit) })
+    }
+
+    @Test("what cannot fit alone ends as such, and others do not suffer")
+    func memoryLimit() {
+        let setting = SchedulerSimulation.Setting(behaviour: .keepsAll, budget: 24)
+        let (simulations, failures) = Self.run(setting, seeds: 0..<50)
+        #expect(failures.isEmpty, "\(failures.first ?? "")")
+        let reasons = simulations.flatMap(\.ended.values)
+        #expect(reasons.contains(.memoryLimit) && reasons.contains(.length))
+    }
+
+    // MARK: By name
+
+    private struct Unbounded: SchedulerMemory {
+        func fits(_ spans: [PlannedSpan], removing removed: Set<RequestID>) -> Bool { true }
+    }
+
+    private static func scheduler(step: Int, running: Int, block: Int, prompts: [Int]) -> Scheduler {
+        var scheduler = Scheduler(
+            SchedulerLimits(tokensPerStep: step, maximumRunning: running, blockRows: block, positions: 1000))
+        for (index, prompt) in prompts.enumerated() {
+            scheduler.submit(ScheduledRequest(id: RequestID(index), promptCount: prompt, maximumTokens: 50))
+        }
+        return scheduler
+    }
+
+    @Test("prompts take turns block by block, and streams go on beside them")
+    func turns() {
+        var scheduler = Self.scheduler(step: 20, running: 4, block: 4, prompts: [100, 10, 3])
+        var plan = scheduler.plan(now: .zero, memory: Unbounded())
+        #expect(plan.spans.map(\.positions) == [0..<8, 0..<8, 0..<3])
+        #expect(plan.spans.map(\.samples) == [false, false, true])
+        _ = scheduler.commit(plan, finishing: [:])
+        plan = scheduler.plan(now: .zero, memory: Unbounded())
+        #expect(plan.spans.first { $0.id == RequestID(2) }?.positions == 3..<4)
+        #expect(plan.spans.first { $0.id == RequestID(1) }?.positions == 8..<10)
+        #expect(plan.spans.first { $0.id == RequestID(0) }?.positions == 8..<24)
+    }
+
+    @Test("a last block of one row is decode, in any step")
+    func loneRow() {
+        var scheduler = Self.scheduler(step: 64, running: 1, block: 4, prompts: [9])
+        var plan = scheduler.plan(now: .zero, memory: Unbounded())
+        #expect(plan.spans == [PlannedSpan(id: RequestID(0), positions: 0..<8, rowByRow: false, samples: false)])
+        _ = scheduler.commit(plan, finishing: [:])
+        plan = scheduler.plan(now: .zero, memory: Unbounded())
+        #expect(plan.spans == [PlannedSpan(id: RequestID(0), positions: 8..<9, rowByRow: true, samples: true)])
+    }
+
+    @Test("a large request is overtaken a bounded number of times")
+    func aging() {
+        var scheduler = Scheduler(
+            SchedulerLimits(tokensPerStep: 64, maximumRunning: 2, blockRows: 40, positions: 1000))
+        var memory = FakeMemory(budget: 100, pageTokens: 1, window: 1)
+        var random = SeededGenerator(seed: 1)
+        func submit(_ id: Int, prompt: Int) {
+            scheduler.submit(ScheduledRequest(id: RequestID(id), promptCount: prompt, maximumTokens: 30))
+        }
+        submit(0, prompt: 2)
+        submit(1, prompt: 60)
+        var next = 2
+        var largeStarted = false
+        for _ in 0..<2000 where !largeStarted {
+            while scheduler.waiting.count < 3 {
+                submit(next, prompt: 2)
+                next += 1
+            }
+            let plan = scheduler.plan(now: .zero, memory: memory)
+            for id in plan.removed { memory.remove(id, leavingHoles: 0) }
+            for span in plan.spans { memory.store(span, .keepsAll, &random) }
+            largeStarted = plan.spans.contains { $0.id == RequestID(1) }
+            for completion in scheduler.commit(plan, finishing: [:]) { memory.remove(completion.id, leavingHoles: 0) }
+        }
+        #expect(largeStarted)
+    }
+
+    @Test("a deadline ends a request whether it runs or waits")
+    func deadlines() {
+        var scheduler = Scheduler(
+            SchedulerLimits(tokensPerStep: 8, maximumRunning: 1, blockRows: 4, positions: 100))
+        for id in 0..<2 {
+            scheduler.submit(
+                ScheduledRequest(id: RequestID(id), promptCount: 2, maximumTokens: 50, deadline: .seconds(5 + id)))
+        }
+        #expect(scheduler.nextDeadline == .seconds(5))
+        let plan = scheduler.plan(now: .seconds(1), memory: Unbounded())
+        #expect(plan.spans.map(\.id) == [RequestID(0)])
+        _ = scheduler.commit(plan, finishing: [:])
+        let late = scheduler.plan(now: .seconds(6), memory: Unbounded())
+        #expect(late.completions.map(\.id) == [RequestID(0), RequestID(1)])
+        #expect(late.completions.allSatisfy { $0.reason == .deadline })
+        #expect(scheduler.isEmpty && late.spans.isEmpty)
+    }
+}
