@@ -20,8 +20,8 @@ made base-short || "${pretrain[@]}" --corpus "$work/short/corpus.jsonl" --contex
 made base || "${pretrain[@]}" --corpus "$work/long/corpus.jsonl" --context-length 1024 --batch-size 4 --steps 700 \
     --initial "$work/base-short" --learning-rate 2e-3 --warmup-steps 20 --schedule cosine --output "$work/base"
 made recall-8x || "$dms" retrofit --model "$work/base" --corpus "$work/long/corpus.jsonl" --context-length 1024 \
-    --batch-size 4 --gradient-accumulation 1 --window 32 --zeroing-steps 15 --steps-per-ratio 20 --hold-steps 80 \
-    --learning-rate 5e-4 --gate-learning-rate 4 --schedule cosine --compression-weight 0.3 --resume \
+    --batch-size 4 --gradient-accumulation 1 --window 32 --zeroing-steps 15 --steps-per-ratio 20 --hold-steps 200 \
+    --learning-rate 1e-3 --gate-learning-rate 3 --schedule cosine --compression-weight 0.3 --resume \
     --output "$work/recall-8x"
 
 "$dms" eval --model "$work/recall-8x" --base "$work/base" --task recall --lengths 256,512,1024 --depths 0,10,25,50,75,90,100 \

@@ -91,12 +91,13 @@ struct GenerateCommand: ParsableCommand {
         let loaded = try LoadedModel(
             path: try model ?? ShippedModel.path(), precision: compute.precision, kernels: kernels)
         let ids = loaded.tokenizer.encode(text, addSpecialTokens: !noBos)
-        warn(loaded, promptTokens: ids.count)
+        let limit = min(maxTokens, demo?.maximumTokens ?? maxTokens)
+        warn(loaded, tokens: ids.count + limit)
         let kv = CompactAttention(
             loaded.model, configuration: CacheConfiguration(kvType: cache.type(for: compute.precision)),
             retention: noEvict ? nil : loaded.model.dms.map { ($0.rule, $0.assembly) })
         let tokens = try TokenGenerator(
-            loaded.model, attention: kv, prompt: ids, parameters: parameters(loaded),
+            loaded.model, attention: kv, prompt: ids, parameters: parameters(loaded, maximumTokens: limit),
             eviction: noEvict ? .off : .model)
         var generator = try TextGenerator(
             tokens, tokenizer: loaded.tokenizer, stopStrings: stop + (demo.map { [$0.stop] } ?? []))
@@ -132,21 +133,21 @@ struct GenerateCommand: ParsableCommand {
         return (demo.prompt, demo)
     }
 
-    private func parameters(_ loaded: LoadedModel) throws -> GenerationParameters {
+    private func parameters(_ loaded: LoadedModel, maximumTokens: Int) throws -> GenerationParameters {
         let recommended = loaded.directory.generationConfiguration
         let defaults = SamplingOptions.Defaults(
             samples: recommended.samples ?? false, temperature: recommended.temperature, topK: recommended.topK,
             topP: recommended.topP, minP: recommended.minP, repetitionPenalty: recommended.repetitionPenalty)
         return try GenerationParameters(
-            sampling: sampling.resolved(defaults), maximumTokens: maxTokens,
+            sampling: sampling.resolved(defaults), maximumTokens: maximumTokens,
             endTokens: ignoreEos ? [] : Set(recommended.endOfTextIDs), prefillChunk: prefillChunk)
     }
 
     /// Past what a gate was trained for it may evict what is still needed.
-    private func warn(_ loaded: LoadedModel, promptTokens: Int) {
-        guard !noEvict, let trained = loaded.dms?.contextLength, promptTokens + maxTokens > trained else { return }
+    private func warn(_ loaded: LoadedModel, tokens: Int) {
+        guard !noEvict, let trained = loaded.dms?.contextLength, tokens > trained else { return }
         Console.note(
-            "dms: warning: prompt and continuation may reach \(promptTokens + maxTokens) tokens; the eviction gates were "
+            "dms: warning: prompt and continuation may reach \(tokens) tokens; the eviction gates were "
                 + "trained on \(trained) (context_len)")
     }
 

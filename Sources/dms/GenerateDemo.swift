@@ -6,7 +6,7 @@ import DMSTokenizer
 /// What `dms generate` does when it is given neither a model nor a text: a question about a long text, answered by the
 /// model that comes with it.
 struct GenerateDemo {
-    private static let length = 1024
+    private static let length = 1000
     private static let depth = 0.2
     private let item: RecallTask.Item
     private let question: String
@@ -19,6 +19,8 @@ struct GenerateDemo {
     var prompt: String { item.prompt }
     /// The answer is one word and a full stop.
     var stop: String { "." }
+    /// Tokens of these.
+    var maximumTokens: Int { 2 }
 
     /// Said before the answer, which ends the last line.
     var introduction: String {

@@ -71,7 +71,7 @@ import Testing
         let sample = try source.sample(length: 200, depth: 0.3, number: 0, encode: encode)
         #expect(sample.tokens.count == 200 && sample.answerStart == 199)
         let place = try #require(sample.answerPlaces.first { Double($0.lowerBound) > 200 * 0.2 })
-        #expect(sample.tokens[place.lowerBound - 5..<place.upperBound] == sample.tokens[194...])
+        #expect(sample.tokens[place.lowerBound - 3..<place.upperBound] == sample.tokens[196...])
         #expect(throws: EvaluationError.self) {
             try source.sample(length: 200, depth: 0.3, number: 0) { $0.utf8.map { Int32($0) } }
         }
