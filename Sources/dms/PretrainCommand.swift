@@ -14,7 +14,8 @@ struct PretrainCommand: ParsableCommand {
             million parameters learn from some ten thousand tokens a second.
 
             --output holds the model in Hugging Face format, its weights in BF16, and under training/ one line a step and \
-            the curves. Ctrl-C saves and stops; --resume goes on with the same bits. With --initial a model learns on, for             example from short texts to long ones.
+            the curves. Ctrl-C saves and stops; --resume goes on with the same bits. With --initial a model learns on, for \
+            example from short texts to long ones.
 
             With --json: output, steps, corpus_tokens, tokens, seconds, tokens_per_second, backend and last_step.
             """)
