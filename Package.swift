@@ -32,7 +32,7 @@ let package = Package(
             name: "DMSEngine",
             targets: ["DMSTensor", "DMSCheckpoint", "DMSTokenizer", "DMSModel", "DMSCache", "DMSEngine"]),
         .library(name: "DMSEvaluation", targets: ["DMSEvaluation"]),
-        .library(name: "DMSTraining", targets: ["DMSTraining"]),
+        .library(name: "DMSTraining", targets: ["DMSTraining", "DMSMPI"]),
         .executable(name: "dms", targets: ["dms"]),
     ],
     traits: [
@@ -62,9 +62,7 @@ let package = Package(
         library(
             "DMSEngine",
             ["DMSCache", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
-        .target(
-            name: "DMSRecall", dependencies: ["DMSCheckpoint", "DMSJSON", "DMSPolicy"],
-            resources: [.copy("recall-8x")], swiftSettings: strict),
+        library("DMSRecall", ["DMSCheckpoint", "DMSJSON", "DMSPolicy"]),
         library(
             "DMSEvaluation",
             [
@@ -82,7 +80,7 @@ let package = Package(
                 "DMSRecall", "DMSTensor", "DMSTokenizer", "DMSTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: strict),
+            resources: [.copy("recall-8x")], swiftSettings: strict),
         .target(
             name: "DMSTestSupport",
             dependencies: ["DMSCheckpoint", "DMSModel", "DMSPolicy", "DMSTensor", "DMSJSON"],
@@ -108,9 +106,10 @@ let package = Package(
             ["DMSTraining", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
         tests(
             "DMSRecallTests",
-            ["DMSRecall", "DMSCheckpoint", "DMSJSON", "DMSPolicy", "DMSTokenizer", "DMSTraining"]),
+            ["DMSRecall", "DMSCheckpoint", "DMSJSON", "DMSTokenizer", "DMSTraining"]),
         // The binary itself is a dependency: the tests run it.
-        tests("dmsTests", ["dms", "DMSCheckpoint", "DMSJSON"]),
+        tests(
+            "dmsTests", ["dms", "DMSCheckpoint", "DMSJSON", "DMSPolicy", "DMSRecall", "DMSTokenizer"]),
     ],
     cLanguageStandard: .c11
 )

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Makes the model that comes with this package, from nothing: texts, a base model, and its retrofit.
 # Usage: Scripts/make-recall-model.sh DMS FOLDER
-# FOLDER/recall-8x is what lies in Sources/DMSRecall/recall-8x, and FOLDER/base the dense model it was made from. A run that was
-# cut off goes on where it was; other processors round otherwise, so the bits may differ.
+# FOLDER/recall-8x is what lies in Sources/dms/recall-8x, and FOLDER/base the dense model it was made from. A run that
+# was cut off goes on where it was; other processors round otherwise, so the bits may differ.
 set -euo pipefail
 dms=$1
 work=$2
@@ -24,5 +24,5 @@ made recall-8x || "$dms" retrofit --model "$work/base" --corpus "$work/long/corp
     --learning-rate 1e-3 --gate-learning-rate 3 --schedule cosine --compression-weight 0.3 --resume \
     --output "$work/recall-8x"
 
-"$dms" eval --model "$work/recall-8x" --base "$work/base" --task recall --lengths 256,512,1024 --depths 0,10,25,50,75,90,100 \
-    --samples 20 --controls --plot "$work/recall.svg" --text-plot "$work/recall-text.svg"
+"$dms" eval --model "$work/recall-8x" --base "$work/base" --task recall --lengths 256,512,1024 \
+    --depths 0,10,25,50,75,90,100 --samples 20 --controls --plot "$work/recall.svg" --text-plot "$work/recall-text.svg"

@@ -42,7 +42,7 @@ check "pretrained by two processes and by one" "$(divergence "$work/two" "$work/
 check "retrofitted by two processes and by one" "$(divergence "$work/two-dms" "$work/one-dms")" below 1e-4
 check "pretrained on half as much" "$(divergence "$work/half" "$work/one")" above 1e-3
 
-# Stopped and taken up again by two processes, of which only the first reads the state; and in a folder of another run.
+# Killed, and taken up again by two processes, of which only the first reads the state.
 run 2 "${pretrain[@]}" --output "$work/cut" --save-every 1 >/dev/null &
 launcher=$!
 while [ ! -f "$work/cut/training/state.safetensors" ] && kill -0 "$launcher" 2>/dev/null; do sleep 0.05; done
@@ -52,9 +52,14 @@ pkill -9 -f "$work/cut" 2>/dev/null || true
 if [ ! -f "$work/cut/config.json" ]; then run 2 "${pretrain[@]}" --output "$work/cut" --save-every 1 --resume >/dev/null; fi
 cmp "$work/cut/model.safetensors" "$work/two/model.safetensors"
 
-# An error of one process ends them all, and so does a different text.
+# An error of one process ends them all: a folder in the way, and options that differ.
 status=0
 run 2 "${pretrain[@]}" --output "$work/two" >"$work/log" 2>&1 || status=$?
 test "$status" != 0
 grep -q "a finished model" "$work/log"
+status=0
+run 1 "${pretrain[@]}" --output "$work/other" : -np 1 "${pretrain[@]}" --output "$work/other" --seed 2 >"$work/log" 2>&1 ||
+    status=$?
+test "$status" != 0
+grep -q "process 1 of 2: options" "$work/log"
 echo "MPI: ok"

@@ -39,7 +39,7 @@ public final class MPIReplicas: Replicas {
 
     public func barrier() throws { try Self.check("waiting for the other processes", dms_mpi_barrier()) }
 
-    /// Leaves the job at the end of a run that went well.
+    /// Leaves the job.
     ///
     /// A process that ends without it, because of an error, makes the launcher end the others, which would wait for it
     /// for ever.

@@ -15,7 +15,7 @@ import Musl
 import Darwin
 #endif
 
-/// Looks for what was hidden in a text: `dms eval --task needle`, `multi-key` and `variable-tracking`.
+/// Looks for what was hidden in a text: `dms eval --task recall`, `needle`, `multi-key` and `variable-tracking`.
 struct EvalNeedleTask {
     let command: EvalCommand
     let setup: EvalSetup
@@ -41,10 +41,10 @@ struct EvalNeedleTask {
         let controls = command.controls ? try controls() : nil
         let results = try evaluation.run(
             subjects, controls: controls, encode: encode,
-            onSample: { progress.show(source.name, $0, of: evaluation.sampleCount) })
+            onSample: { progress.show(source.name, $0, of: evaluation.sampleCount(withControls: controls != nil)) })
         progress.finish()
         if let plot = command.needle.plot {
-            try AtomicFile.write(Array(HeatMap(evaluation, results, model: setup.modelPath).svg().utf8), to: plot)
+            try AtomicFile.write(Array(HeatMap(evaluation, results, model: setup.modelName).svg().utf8), to: plot)
         }
         if let plot = command.needle.textPlot {
             let picture = try keptText(evaluation, subjects[0], controls)
@@ -84,7 +84,7 @@ struct EvalNeedleTask {
                 return KeptText.Panel(title: "\(name): live ratio \(Units.ratio(live))", shares: shares)
             },
             caption: "A word is the darker, the more KV heads of all layers still store it; white is forgotten by all. "
-                + "Framed: what is asked for.\n\(setup.modelPath), task \(evaluation.source.name), length \(length), "
+                + "Framed: what is asked for.\n\(setup.modelName), task \(evaluation.source.name), length \(length), "
                 + "depth \(Units.percent(depth)), seed \(command.seed)")
     }
 

@@ -3,7 +3,6 @@ import DMSEngine
 import DMSEvaluation
 import DMSModel
 import DMSPolicy
-import DMSRecall
 import DMSTensor
 import DMSTokenizer
 
@@ -16,6 +15,9 @@ struct EvalSetup {
     /// The corpus as one stream; empty for tasks that make their own text.
     let tokens: [Int32]
     let corpusName: String?
+
+    /// What pictures call the model: its folder, wherever that lies.
+    var modelName: String { modelPath.split(separator: "/").last.map(String.init) ?? modelPath }
 
     init(_ command: EvalCommand) throws {
         // The text first: it is quick to read, and a wrong path should not wait for a model.

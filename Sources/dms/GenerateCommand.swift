@@ -4,7 +4,6 @@ import DMSCheckpoint
 import DMSEngine
 import DMSModel
 import DMSPolicy
-import DMSRecall
 import DMSTensor
 import DMSTokenizer
 

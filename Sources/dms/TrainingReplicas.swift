@@ -25,7 +25,4 @@ enum TrainingReplicas {
         }
         return SingleProcess()
     }
-
-    /// Leaves the job; see ``DMSMPI/MPIReplicas/leave()``.
-    static func leave(_ replicas: any Replicas) throws { try (replicas as? MPIReplicas)?.leave() }
 }

@@ -60,7 +60,7 @@ struct TrainingSession {
             if isFirst { progress.show(record) }
         }
         progress.finish()
-        try TrainingReplicas.leave(replicas)
+        try replicas.leave()
         if case .interrupted(let step) = outcome {
             guard isFirst else { throw ExitCode(130) }
             Console.note(

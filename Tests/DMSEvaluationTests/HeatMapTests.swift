@@ -64,11 +64,11 @@ import FoundationXML
             let value = Int(colour.dropFirst(), radix: 16) ?? 0
             return (value >> 16) * 2 + (value >> 8 & 255) * 5 + (value & 255)
         }
-        let steps = (0...20).map { lightness(HeatMap.colour(Double($0) / 20)) }
+        let steps = (0...20).map { lightness(SVGFrame.colour(Double($0) / 20)) }
         #expect(zip(steps, steps.dropFirst()).allSatisfy { $0 > $1 })
-        #expect(HeatMap.colour(-1) == HeatMap.colour(0))
-        #expect(HeatMap.colour(.nan) == HeatMap.colour(0))
-        #expect(HeatMap.colour(7) == HeatMap.colour(1))
+        #expect(SVGFrame.colour(-1) == SVGFrame.colour(0))
+        #expect(SVGFrame.colour(.nan) == SVGFrame.colour(0))
+        #expect(SVGFrame.colour(7) == SVGFrame.colour(1))
     }
 
     @Test func aNeedlePictureShowsEverySubjectTwice() throws {

@@ -15,7 +15,7 @@ import Testing
         let reader = try #require(HeatMapTests().read(Self.picture(pieces, shares, marked: [1..<3]).svg()))
         let rectangles = zip(reader.elements, reader.attributes).filter { $0.0 == "rect" }.map(\.1).dropFirst()
         #expect(rectangles.count == 2 * pieces.count)
-        #expect(Array(rectangles.compactMap { $0["fill"] }.prefix(pieces.count)) == shares.map(HeatMap.colour))
+        #expect(Array(rectangles.compactMap { $0["fill"] }.prefix(pieces.count)) == shares.map(SVGFrame.colour))
         #expect(rectangles.count { $0["stroke"] != nil } == 4)
         for text in ["a & b", "<dms>", "window", "\"slept\"", "one", "two"] { #expect(reader.text.contains(text)) }
         // Words are wrapped, never cut, and everything lies inside the picture.

@@ -33,15 +33,17 @@ public struct NeedleEvaluation {
         self.samples = samples
     }
 
-    /// Samples in all.
-    public var sampleCount: Int { lengths.count * depths.count * samples }
+    /// Samples in all; with controls, which are run on them afterwards, each counts twice.
+    public func sampleCount(withControls: Bool) -> Int {
+        lengths.count * depths.count * samples * (withControls ? 2 : 1)
+    }
 
     /// Runs every sample on every subject.
     ///
     /// - Parameters:
     ///   - controls: Run as well, with as many tokens stored as the first subject stores.
     ///   - encode: The tokenizer, with whatever token it puts at the start of a text.
-    ///   - onSample: Called after each sample with how many are done; controls are run after all samples of a length.
+    ///   - onSample: Called after each sample with how many are done; see ``sampleCount(withControls:)``.
     /// - Returns: One per subject, in their order, then the controls.
     /// - Throws: ``EvaluationError``, and what the tokenizer, models and paths throw.
     public func run(
@@ -51,6 +53,10 @@ public struct NeedleEvaluation {
         var results = subjects.map { NeedleCells(name: $0.name) }
         var controlResults: [NeedleCells] = []
         var done = 0
+        func count() {
+            done += 1
+            onSample(done)
+        }
         for length in lengths {
             let texts = try depths.map { depth in
                 try (0..<samples).map {
@@ -58,16 +64,13 @@ public struct NeedleEvaluation {
                 }
             }
             let before = results.first?.storedAtEnd ?? 0
-            try run(texts, length: length, on: subjects, into: &results) {
-                done += 1
-                onSample(done)
-            }
+            try run(texts, length: length, on: subjects, into: &results, onSample: count)
             guard let controls else { continue }
             let tokens = texts.joined().map { $0.tokens.count - 1 }
             let stored = Double((results.first?.storedAtEnd ?? 0) - before) / Double(tokens.count)
             let chosen = try controls.subjects(matching: stored, length: tokens.reduce(0, +) / tokens.count)
             if controlResults.isEmpty { controlResults = chosen.map { NeedleCells(name: $0.name) } }
-            try run(texts, length: length, on: chosen, into: &controlResults) {}
+            try run(texts, length: length, on: chosen, into: &controlResults, onSample: count)
         }
         return results + controlResults
     }

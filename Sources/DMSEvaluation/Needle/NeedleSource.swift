@@ -44,11 +44,11 @@ public struct NeedleSample: Sendable, Hashable {
         }
     }
 
-    /// Where the answer stands in the text before it is asked for.
+    /// Where the text says the answer before it is asked for: behind the same token as in the end.
     public var answerPlaces: [Range<Int>] {
-        let answer = tokens[answerStart...]
-        return (0...max(0, answerStart - answer.count)).map { $0..<$0 + answer.count }.filter {
-            $0.upperBound <= answerStart && tokens[$0].elementsEqual(answer)
+        let said = tokens[(answerStart - 1)...]
+        return (1..<answerStart).map { $0..<$0 + said.count - 1 }.filter {
+            $0.upperBound <= answerStart && tokens[$0.lowerBound - 1..<$0.upperBound].elementsEqual(said)
         }
     }
 }

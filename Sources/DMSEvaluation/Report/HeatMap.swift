@@ -59,15 +59,7 @@ public struct HeatMap: Sendable {
             max(step * (panels.map(\.count).max() ?? 0), title.count * 11, longestLine * 8) + 40,
             Size.top + heights.reduce(0, +) + 30 + 18 * captionLines.count
         )
-        var out = """
-            <?xml version="1.0" encoding="UTF-8"?>
-            <svg xmlns="http://www.w3.org/2000/svg" width="\(total.0)" height="\(total.1)" \
-            viewBox="0 0 \(total.0) \(total.1)" font-family="Helvetica, Arial, sans-serif" font-size="13">
-            <title>\(Self.escaped(title))</title>
-            <rect width="100%" height="100%" fill="#ffffff"/>
-
-            """
-        out += Self.text(title, x: 20, y: 34, attributes: "font-size=\"18\" font-weight=\"bold\"")
+        var out = ""
         var y = Size.top
         for (index, row) in panels.enumerated() {
             var x = 20
@@ -77,10 +69,7 @@ public struct HeatMap: Sendable {
             }
             y += heights[index]
         }
-        for (index, line) in captionLines.enumerated() {
-            out += Self.text(String(line), x: 20, y: y + 20 + 18 * index, attributes: "fill=\"#444444\"")
-        }
-        return out + "</svg>\n"
+        return SVGFrame(title: title, width: total.0, height: total.1, caption: caption, captionTop: y + 20).around(out)
     }
 
     /// Wide enough for the title as well, at 8 pixels a character.
@@ -103,7 +92,7 @@ public struct HeatMap: Sendable {
                 let cellX = left + column * Size.cellWidth
                 out += """
                     <rect x="\(cellX)" y="\(top + row * Size.cellHeight)" width="\(Size.cellWidth)" \
-                    height="\(Size.cellHeight)" fill="\(Self.colour(cell.shade))" stroke="#ffffff"/>
+                    height="\(Size.cellHeight)" fill="\(SVGFrame.colour(cell.shade))" stroke="#ffffff"/>
 
                     """
                 let ink = cell.shade > 0.6 ? "#ffffff" : "#111111"
@@ -126,38 +115,6 @@ public struct HeatMap: Sendable {
     }
 
     private static func text(_ content: String, x: Int, y: Int, attributes: String) -> String {
-        "<text x=\"\(x)\" y=\"\(y)\" \(attributes)>\(escaped(content))</text>\n"
-    }
-
-    /// From near white to a deep blue, by lightness.
-    static func colour(_ shade: Double) -> String {
-        let t = shade.isFinite ? min(1, max(0, shade)) : 0
-        let stops: [(Double, Double, Double)] = [(240, 244, 250), (140, 178, 214), (52, 104, 164), (12, 40, 92)]
-        let place = t * Double(stops.count - 1)
-        let index = min(stops.count - 2, Int(place))
-        let share = place - Double(index)
-        func mix(_ a: Double, _ b: Double) -> String {
-            let value = Int((a + (b - a) * share).rounded())
-            return (value < 16 ? "0" : "") + String(value, radix: 16)
-        }
-        let (a, b) = (stops[index], stops[index + 1])
-        return "#" + mix(a.0, b.0) + mix(a.1, b.1) + mix(a.2, b.2)
-    }
-
-    /// Text for XML; characters that XML 1.0 does not allow are left out.
-    static func escaped(_ text: String) -> String {
-        var out = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "&": out += "&amp;"
-            case "<": out += "&lt;"
-            case ">": out += "&gt;"
-            case "\"": out += "&quot;"
-            case _ where scalar.value < 0x20 && scalar != "\n" && scalar != "\t": continue
-            case _ where scalar.value == 0xFFFE || scalar.value == 0xFFFF: continue
-            default: out.unicodeScalars.append(scalar)
-            }
-        }
-        return out
+        "<text x=\"\(x)\" y=\"\(y)\" \(attributes)>\(SVGFrame.escaped(content))</text>\n"
     }
 }

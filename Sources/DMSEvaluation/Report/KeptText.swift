@@ -45,23 +45,14 @@ public struct KeptText: Sendable {
         let panelWidth = Double(Size.columns) * Size.character
         let width = 40 + Double(panels.count) * (panelWidth + Size.gap) - Size.gap
         let height = Size.top + Double(lines) * Size.line + 24 + 18 * Double(caption.split(separator: "\n").count)
-        var out = """
-            <?xml version="1.0" encoding="UTF-8"?>
-            <svg xmlns="http://www.w3.org/2000/svg" width="\(Int(width))" height="\(Int(height))" \
-            viewBox="0 0 \(Int(width)) \(Int(height))" font-family="Helvetica, Arial, sans-serif" font-size="13">
-            <title>\(HeatMap.escaped(title))</title>
-            <rect width="100%" height="100%" fill="#ffffff"/>
-            <text x="20" y="34" font-size="18" font-weight="bold">\(HeatMap.escaped(title))</text>
-
-            """
+        var out = ""
         for (index, panel) in panels.enumerated() {
             out += draw(panel, places, left: 20 + Double(index) * (panelWidth + Size.gap))
         }
-        for (index, line) in caption.split(separator: "\n").enumerated() {
-            let y = Size.top + Double(lines) * Size.line + 24 + 18 * Double(index)
-            out += "<text x=\"20\" y=\"\(Int(y))\" fill=\"#444444\">\(HeatMap.escaped(String(line)))</text>\n"
-        }
-        return out + "</svg>\n"
+        return SVGFrame(
+            title: title, width: Int(width), height: Int(height), caption: caption,
+            captionTop: Int(Size.top + Double(lines) * Size.line + 24)
+        ).around(out)
     }
 
     /// Where each token stands, in characters.
@@ -76,7 +67,7 @@ public struct KeptText: Sendable {
     }
 
     private func draw(_ panel: Panel, _ places: [(line: Int, column: Int)], left: Double) -> String {
-        var out = "<text x=\"\(Int(left))\" y=\"70\" font-size=\"15\">\(HeatMap.escaped(panel.title))</text>\n"
+        var out = "<text x=\"\(Int(left))\" y=\"70\" font-size=\"15\">\(SVGFrame.escaped(panel.title))</text>\n"
         out += "<g font-family=\"Menlo, Consolas, 'DejaVu Sans Mono', monospace\" font-size=\"12\">\n"
         for (index, place) in places.enumerated() {
             let x = Self.number(left + Double(place.column) * Size.character)
@@ -85,7 +76,7 @@ public struct KeptText: Sendable {
             let isMarked = marked.contains { $0.contains(index) }
             out += """
                 <rect x="\(x)" y="\(Self.number(y - 14))" width="\(width)" height="18" \
-                fill="\(HeatMap.colour(panel.shares[index]))"\(isMarked ? " stroke=\"#d1440c\" stroke-width=\"2\"" : "")/>
+                fill="\(SVGFrame.colour(panel.shares[index]))"\(isMarked ? " stroke=\"#d1440c\" stroke-width=\"2\"" : "")/>
 
                 """
             // Written at its exact width, whatever font the reader has.
@@ -95,7 +86,7 @@ public struct KeptText: Sendable {
                 left + Double(place.column + pieces[index].count - word.count) * Size.character)
             out += """
                 <text x="\(start)" y="\(Self.number(y))" textLength="\(Self.number(Double(word.count) * Size.character))" \
-                fill="\(panel.shares[index] > 0.6 ? "#ffffff" : "#111111")">\(HeatMap.escaped(String(word)))</text>
+                fill="\(panel.shares[index] > 0.6 ? "#ffffff" : "#111111")">\(SVGFrame.escaped(String(word)))</text>
 
                 """
         }

@@ -18,6 +18,9 @@ public protocol Replicas: AnyObject {
 
     /// Waits for all replicas.
     func barrier() throws
+
+    /// Leaves the others at the end of a run that went well; nothing else may be called afterwards.
+    func leave() throws
 }
 
 /// One process alone.
@@ -31,4 +34,5 @@ public final class SingleProcess: Replicas {
     public func sum(_ values: [Double]) -> [Double] { values }
     public func broadcast(_ bytes: UnsafeMutableRawBufferPointer) {}
     public func barrier() {}
+    public func leave() {}
 }

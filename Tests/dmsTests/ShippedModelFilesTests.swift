@@ -2,13 +2,19 @@ import DMSCheckpoint
 import DMSPolicy
 import DMSRecall
 import DMSTokenizer
+import Foundation
 import Testing
 
 @Suite("The model that comes with the package")
-struct ShippedModelTests {
+struct ShippedModelFilesTests {
+    /// In the sources; the binary finds its copy in the tests that run it.
+    private static let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
+        "../../Sources/dms/recall-8x"
+    ).standardizedFileURL.path
+
     @Test("it is whole, small, evicts, and has the task's tokenizer")
     func files() throws {
-        let directory = try ModelDirectory.open(path: try ShippedModel.path())
+        let directory = try ModelDirectory.open(path: Self.path)
         let metadata = try #require(try directory.dmsMetadata())
         #expect(metadata.configuration.windowSize == 32)
         #expect(metadata.contextLength == 1024)

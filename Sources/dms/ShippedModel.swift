@@ -1,4 +1,4 @@
-public import DMSCheckpoint
+import DMSCheckpoint
 
 #if canImport(Glibc)
 import Glibc
@@ -8,19 +8,19 @@ import Musl
 import Darwin
 #endif
 
-/// The checkpoint that comes with this package: it knows the recall task and evicts seven of eight tokens.
+/// The checkpoint that comes with `dms`: it knows the recall task and evicts seven of eight tokens.
 ///
 /// It lies in a folder of resources beside the executable; copies of the executable need a copy of that folder.
-public enum ShippedModel {
+enum ShippedModel {
     /// The folder of the model.
     ///
     /// - Throws: `CheckpointError` naming where it was looked for.
-    public static func path() throws(CheckpointError) -> String {
+    static func path() throws(CheckpointError) -> String {
         let folder = executableFolder()
         // Swift's package manager names the folder so; it differs between systems.
         let candidates = [
-            folder + "/swift-dms_DMSRecall.resources/recall-8x", folder + "/swift-dms_DMSRecall.bundle/recall-8x",
-            folder + "/swift-dms_DMSRecall.bundle/Contents/Resources/recall-8x",
+            folder + "/swift-dms_dms.resources/recall-8x", folder + "/swift-dms_dms.bundle/recall-8x",
+            folder + "/swift-dms_dms.bundle/Contents/Resources/recall-8x",
         ]
         for candidate in candidates where access(candidate + "/config.json", R_OK) == 0 { return candidate }
         throw CheckpointError(
