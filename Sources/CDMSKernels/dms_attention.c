@@ -17,6 +17,9 @@ enum {
     TILE_ROWS = 128,        // rows of a tile: they pay for packing the keys, and all of it fits the L2 cache
     DECODE_ROWS = 8,        // up to so many rows of a sequence, splits are work of their own
     SPLIT_SLOTS = SPLIT_BLOCKS * DMS_ATTENTION_BLOCK,
+    // A thread takes consecutive items at once, for the next one is fetched from memory while one is in work; in shares
+    // small enough that threads end together.
+    SHARES_PER_THREAD = 4,
 };
 
 // The rows of a tile: for each of `count` positions the query heads of one KV head, next to each other.
@@ -47,6 +50,7 @@ typedef struct {
     plan_t plan;
     tile_t *tiles;
     item_t *items;
+    size_t share;  // items that a thread takes at once
     dms_attention_state partials;
     char *workers;
     size_t worker_bytes;
@@ -174,9 +178,17 @@ static void pack_tile(const call_t *call, const tile_t *tile, const worker_t *wo
     }
 }
 
-// Attends to one split from scratch; 0 when no row saw anything and the state is as empty as at the start.
+// Gathers the block at a cursor to be fetched, not used.
+static int32_t peek_block(const plan_t *plan, dms_slot_cursor cursor, const int32_t positions[2],
+                          dms_attention_block *block) {
+    size_t index = 0;
+    return dms_next_block(&plan->shape, &cursor, &index, 1, positions, block);
+}
+
+// Attends to one split from scratch; 0 when no row saw anything and the state is as empty as at the start. `following`
+// is where this thread goes on afterwards, NULL for the slots behind these; its first block is fetched meanwhile.
 static int32_t attend_split(const call_t *call, const tile_t *tile, const worker_t *worker, dms_slot_cursor *cursor,
-                            const dms_attention_state *state) {
+                            const dms_slot_cursor *following, const dms_attention_state *state) {
     const plan_t *plan = &call->plan;
     size_t rows = tile->count * plan->group, index = 0;
     int32_t positions[2] = {worker->positions[0], worker->positions[rows - 1]};
@@ -185,7 +197,8 @@ static int32_t attend_split(const call_t *call, const tile_t *tile, const worker
     int32_t any = dms_next_block(&plan->shape, cursor, &index, SPLIT_BLOCKS, positions, block);
     for (int32_t more = any; more;) {
         more = dms_next_block(&plan->shape, cursor, &index, SPLIT_BLOCKS, positions, next);
-        call->ops->pack_block(&plan->shape, block, more ? next : block);
+        int32_t fetch = more || peek_block(plan, following ? *following : *cursor, positions, next);
+        call->ops->pack_block(&plan->shape, block, fetch ? next : block);
         call->ops->attend(&plan->shape, block, rows, worker->queries, worker->positions, state, worker->scores);
         dms_attention_block *done = block;
         block = next;
@@ -212,37 +225,49 @@ static void attend_tile(const call_t *call, const tile_t *tile, const worker_t *
     dms_slot_cursor cursor = dms_slot_cursor_at(call->args->sequences + tile->sequence, tile->head, 0);
     clear(&call->plan, rows, &worker->total);
     while (cursor.run < cursor.end) {
-        if (!attend_split(call, tile, worker, &cursor, &worker->part)) continue;
+        if (!attend_split(call, tile, worker, &cursor, NULL, &worker->part)) continue;
         call->ops->merge(&call->plan.shape, rows, &worker->total, &worker->part);
     }
     finish_tile(call, tile, &worker->total);
 }
 
-static void run_item(void *info, size_t index, size_t worker_index) {
-    call_t *call = info;
-    const item_t *item = call->items + index;
+static dms_slot_cursor item_cursor(const call_t *call, const item_t *item) {
+    const tile_t *tile = call->tiles + item->tile;
+    return dms_slot_cursor_at(call->args->sequences + tile->sequence, tile->head, item->split * SPLIT_SLOTS);
+}
+
+// One split of a tile. Whoever finishes the last one puts all of them together.
+static void attend_item(const call_t *call, const item_t *item, const item_t *following, const worker_t *worker) {
     tile_t *tile = call->tiles + item->tile;
     const plan_t *plan = &call->plan;
-    dms_arena arena = {call->workers + worker_index * call->worker_bytes, 0};
-    worker_t worker = take_worker(&arena, plan);
-    pack_tile(call, tile, &worker);
-    if (tile->splits == 1) {
-        attend_tile(call, tile, &worker);
-        return;
-    }
     size_t rows = tile->count * plan->group;
     dms_attention_state state = state_from(plan, &call->partials, tile->partial + item->split * rows);
-    const dms_attention_sequence *sequence = call->args->sequences + tile->sequence;
-    dms_slot_cursor cursor = dms_slot_cursor_at(sequence, tile->head, item->split * SPLIT_SLOTS);
-    attend_split(call, tile, &worker, &cursor, &state);
-    // Whoever finishes the last split puts all of them together.
+    dms_slot_cursor cursor = item_cursor(call, item), ahead = item_cursor(call, following);
+    attend_split(call, tile, worker, &cursor, &ahead, &state);
     if (atomic_fetch_sub_explicit(&tile->remaining, 1, memory_order_acq_rel) != 1) return;
-    clear(plan, rows, &worker.total);
+    clear(plan, rows, &worker->total);
     for (size_t split = 0; split < tile->splits; ++split) {
         state = state_from(plan, &call->partials, tile->partial + split * rows);
-        call->ops->merge(&plan->shape, rows, &worker.total, &state);
+        call->ops->merge(&plan->shape, rows, &worker->total, &state);
     }
-    finish_tile(call, tile, &worker.total);
+    finish_tile(call, tile, &worker->total);
+}
+
+static void run_share(void *info, size_t index, size_t worker_index) {
+    call_t *call = info;
+    dms_arena arena = {call->workers + worker_index * call->worker_bytes, 0};
+    worker_t worker = take_worker(&arena, &call->plan);
+    size_t first = index * call->share, end = DMS_MIN(first + call->share, call->plan.item_count);
+    for (size_t i = first; i < end; ++i) {
+        const item_t *item = call->items + i;
+        tile_t *tile = call->tiles + item->tile;
+        if (i == first || item->tile != item[-1].tile) pack_tile(call, tile, &worker);
+        if (tile->splits == 1) {
+            attend_tile(call, tile, &worker);
+        } else {
+            attend_item(call, item, i + 1 < end ? item + 1 : item, &worker);
+        }
+    }
 }
 
 // MARK: Interface
@@ -272,7 +297,10 @@ void dms_attention(dms_context *context, const dms_attention_args *args) {
     char *scratch = (char *)dms_round_up((size_t)args->scratch, DMS_ARENA_ALIGNMENT);
     take_call(&call, scratch, (size_t)context->threads);
     make_plan(args, call.tiles, call.items);
-    dms_parallel(context, call.plan.item_count, run_item, &call);
+    // Tiles done as a whole are long already, and each of another length.
+    size_t shares = (size_t)context->threads * SHARES_PER_THREAD;
+    call.share = call.plan.partial_rows == 0 ? 1 : DMS_MAX((size_t)1, call.plan.item_count / shares);
+    dms_parallel(context, (call.plan.item_count + call.share - 1) / call.share, run_share, &call);
 }
 
 const dms_attention_kernels *dms_attention_kernels_for(dms_isa isa) {

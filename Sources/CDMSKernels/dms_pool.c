@@ -19,9 +19,10 @@
 #include <immintrin.h>
 #endif
 
-// How long a thread without work keeps looking before it sleeps: longer than the gap between two layers' kernels,
-// shorter than anything a person or another process would notice.
-enum { DMS_SPIN_NANOSECONDS = 40000 };
+// How long a thread without work keeps looking before it sleeps: longer than the gap between two layers' kernels and
+// than one thread waits for another's last share (waking a virtual processor costs as much), shorter than anything a
+// person or another process would notice.
+enum { DMS_SPIN_NANOSECONDS = 200000 };
 // Apart by two cache lines: adjacent-line prefetchers fetch pairs.
 enum { DMS_POOL_ALIGNMENT = 128 };
 
