@@ -15,6 +15,8 @@
 enum {
     DMS_BLOCK_BYTES = 4096,  // of a prepared row: a tile's rows and weights stay in the first-level cache
     DMS_ROWS_MAX = DMS_TILE_ROWS > DMS_FEW_ROWS ? DMS_TILE_ROWS : DMS_FEW_ROWS,
+    // From so many rows on, widening the weights of a panel once costs less than doing it in every tile.
+    DMS_WIDEN_ROWS = 4 * DMS_TILE_ROWS,
 };
 
 // How a vector of inputs meets a vector of weights.
@@ -133,13 +135,14 @@ DMS_FN void dms_few_rows(const dms_product product, const dms_panel *panel) {
     }
 }
 
-DMS_FN void dms_many_rows(const dms_product product, const dms_panel *panel) {
+// All rows, tile by tile, fetching `fetched` rows of the next panel.
+DMS_FN void dms_tiles(const dms_product product, const dms_panel *panel, const size_t fetched) {
     enum { M = DMS_TILE_ROWS, N = DMS_TILE_OUTPUTS };
     // The whole tiles share the fetching, so that memory stays busy while rows reuse the weights at hand.
     size_t tiles = panel->rows / M, row = 0, next = 0;
-    size_t each = tiles == 0 ? 0 : (N + tiles - 1) / tiles;
+    size_t each = tiles == 0 ? 0 : (fetched + tiles - 1) / tiles;
     for (; row + M <= panel->rows; row += M) {
-        size_t fetches = DMS_MIN(each, N - next);
+        size_t fetches = DMS_MIN(each, fetched - next);
         const char *const *fetch = panel->next + next;
         if (fetches == 0) {
             dms_tile((dms_shape){product, M, N, 0}, panel, row, fetch);
@@ -159,6 +162,42 @@ DMS_FN void dms_many_rows(const dms_product product, const dms_panel *panel) {
     case 2: dms_tile((dms_shape){product, DMS_MIN(2, M), N, 0}, panel, row, panel->next); break;
     case 3: dms_tile((dms_shape){product, DMS_MIN(3, M), N, 0}, panel, row, panel->next); break;
     default: break;
+    }
+}
+
+// Widens the weights of a panel, and fetches those of the next meanwhile, row after row.
+DMS_FN void dms_widen(const dms_product product, const dms_panel *panel, float *widened) {
+    const dms_dtype type = dms_product_type(product);
+    const size_t size = dms_element_bytes(type), line = DMS_CACHE_LINE / dms_element_bytes(type);
+    for (size_t n = 0; n < DMS_TILE_OUTPUTS; ++n) {
+        const char *row = panel->weights[n], *next = panel->next[n];
+        float *out = widened + n * (DMS_BLOCK_BYTES / 4);
+        size_t k = 0;
+        for (; k + line <= panel->depth; k += line) {
+            __builtin_prefetch(next + k * size, 0, 2);
+            for (size_t j = k; j < k + line; j += VF_LANES) vf_store(out + j, vf_load_elements(type, row + j * size));
+        }
+        for (; k < panel->depth; k += VF_LANES) {
+            size_t left = DMS_MIN((size_t)VF_LANES, panel->depth - k);
+            vf_store(out + k, vf_load_elements_n(type, row + k * size, left));
+        }
+    }
+}
+
+// The same products in the same order: a widened weight is the weight.
+DMS_FN void dms_many_rows_widened(const dms_product product, const dms_panel *panel) {
+    _Alignas(DMS_CACHE_LINE) float widened[DMS_TILE_OUTPUTS * (DMS_BLOCK_BYTES / 4)];
+    dms_panel wide = *panel;
+    dms_widen(product, panel, widened);
+    for (size_t n = 0; n < DMS_TILE_OUTPUTS; ++n) wide.weights[n] = widened + n * (DMS_BLOCK_BYTES / 4);
+    dms_tiles(DMS_PRODUCT_F32, &wide, 0);
+}
+
+DMS_FN void dms_many_rows(const dms_product product, const dms_panel *panel) {
+    if ((product == DMS_PRODUCT_BF16 || product == DMS_PRODUCT_F16) && panel->rows >= DMS_WIDEN_ROWS) {
+        dms_many_rows_widened(product, panel);
+    } else {
+        dms_tiles(product, panel, DMS_TILE_OUTPUTS);
     }
 }
 
