@@ -79,7 +79,7 @@ extension TrainingGraph {
             weightGradient: gradients?.feedForwardNorm.pointer)
     }
 
-    private func backwardAttention(
+    func backwardAttention(
         _ index: Int, _ treatment: ChannelTreatment, alphaGradient: [Float], into gradients: TrainingGradients,
         _ workspace: TrainingWorkspace
     ) {
