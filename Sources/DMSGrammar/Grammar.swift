@@ -1,0 +1,35 @@
+/// Which texts may be written: rules over bytes that may refer to each other and to themselves.
+///
+/// A grammar is a graph of nodes. A reader is at one node, with a stack of nodes to return to; where the graph splits,
+/// there are several readers. ``GrammarAutomaton`` moves them.
+public struct Grammar: Sendable, Hashable {
+    enum Node: Sendable, Hashable {
+        /// Reads a byte of the set.
+        case byte(ByteSet, next: Int32)
+        /// Reads nothing and goes on at each of these.
+        case split([Int32])
+        /// Reads the rule that begins at `entry`, and then goes on at `next`.
+        case call(entry: Int32, next: Int32)
+        /// The rule ends here.
+        case end
+    }
+
+    let nodes: [Node]
+    let start: Int32
+}
+
+/// What a rule is made of.
+indirect enum GrammarExpression: Sendable {
+    case bytes(ByteSet)
+    case literal([UInt8])
+    case sequence([GrammarExpression])
+    case choice([GrammarExpression])
+    case optional(GrammarExpression)
+    /// Any number of times, none included.
+    case repeated(GrammarExpression)
+    /// Between so many times; the expression is copied as often, so it should be a rule.
+    case times(ClosedRange<Int>, GrammarExpression)
+    case rule(GrammarBuilder.Rule)
+
+    static func literal(_ text: String) -> GrammarExpression { .literal(Array(text.utf8)) }
+}

@@ -1,0 +1,17 @@
+/// A JSON schema that cannot be compiled, and where in it.
+public struct SchemaError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// A JSON pointer (RFC 6901) into the schema; empty for the schema itself.
+    public let path: String
+    public let found: String
+    public let required: String
+
+    init(_ path: String, found: String, required: String) {
+        self.path = path
+        self.found = found
+        self.required = required
+    }
+
+    public var description: String {
+        "schema\(path.isEmpty ? "" : " at \(path)"): found \(found), required \(required)"
+    }
+}
