@@ -32,6 +32,7 @@ let package = Package(
             name: "DMSEngine",
             targets: ["DMSTensor", "DMSCheckpoint", "DMSTokenizer", "DMSModel", "DMSCache", "DMSEngine"]),
         .library(name: "DMSEvaluation", targets: ["DMSEvaluation"]),
+        .library(name: "DMSServer", targets: ["DMSServer"]),
         .library(name: "DMSTraining", targets: ["DMSTraining", "DMSMPI"]),
         .executable(name: "dms", targets: ["dms"]),
     ],
@@ -42,7 +43,12 @@ let package = Package(
         .trait(name: "MPI", description: "Train over several processes and machines, with Open MPI."),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0")
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.14.0"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0", traits: []),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     ],
     targets: [
         .target(name: "CDMSKernels", cSettings: kernelSettings),
@@ -63,6 +69,18 @@ let package = Package(
         library(
             "DMSEngine",
             ["DMSCache", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
+        library(
+            "DMSServer",
+            [
+                "DMSCheckpoint", "DMSEngine", "DMSJSON", "DMSModel", "DMSTokenizer",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ]),
         library("DMSRecall", ["DMSCheckpoint", "DMSJSON", "DMSPolicy"]),
         library(
             "DMSEvaluation",
@@ -78,8 +96,9 @@ let package = Package(
             name: "dms",
             dependencies: [
                 "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSEvaluation", "DMSJSON", "DMSMPI", "DMSModel", "DMSPolicy",
-                "DMSRecall", "DMSTensor", "DMSTokenizer", "DMSTraining",
+                "DMSRecall", "DMSServer", "DMSTensor", "DMSTokenizer", "DMSTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             resources: [.copy("recall-8x")], swiftSettings: strict),
         .target(
@@ -97,6 +116,19 @@ let package = Package(
         tests(
             "DMSEngineTests",
             ["DMSEngine", "DMSCache", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
+        tests(
+            "DMSServerTests",
+            [
+                "DMSServer", "DMSCheckpoint", "DMSEngine", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTokenizer",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
         tests(
             "DMSEvaluationTests",
             [

@@ -9,10 +9,14 @@ import Darwin
 /// Runs the command and turns every outcome into the exit status and messages that scripts depend on.
 @main
 enum Main {
-    static func main() {
+    static func main() async {
         do {
             var command = try DMSCommand.parseAsRoot()
-            try command.run()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
         } catch {
             exit(report(error))
         }

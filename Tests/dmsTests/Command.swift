@@ -38,6 +38,40 @@ enum Command {
         throw CommandError(description: "no binary dms beside \(tests.path)")
     }
 
+    /// A run that goes on until it is told to stop.
+    struct Running {
+        let process: Process
+        private let folder: URL
+
+        fileprivate init(_ arguments: [String]) throws {
+            folder = FileManager.default.temporaryDirectory.appendingPathComponent("dms-" + UUID().uuidString)
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            let log = folder.appendingPathComponent("err")
+            try Data().write(to: log)
+            process = Process()
+            process.executableURL = try binary()
+            process.arguments = arguments
+            process.standardError = try FileHandle(forWritingTo: log)
+            try process.run()
+        }
+
+        /// What it has said on standard error so far.
+        func error() throws -> String {
+            String(decoding: try Data(contentsOf: folder.appendingPathComponent("err")), as: UTF8.self)
+        }
+
+        /// Sends SIGTERM and waits.
+        func stop() throws -> Int32 {
+            process.terminate()
+            process.waitUntilExit()
+            return process.terminationStatus
+        }
+
+        func removeFiles() { try? FileManager.default.removeItem(at: folder) }
+    }
+
+    static func start(_ arguments: [String]) throws -> Running { try Running(arguments) }
+
     /// Runs `dms` with arguments and input, and waits.
     static func run(_ arguments: String..., input: String = "") throws -> Result {
         try run(arguments, input: Array(input.utf8))

@@ -6,7 +6,7 @@ import Testing
 struct ContractTests {
     @Test("help and version are on standard output with status 0")
     func help() throws {
-        for verb in [[], ["generate"], ["tokenize"], ["inspect"], ["bench"], ["corpus", "recall"]] {
+        for verb in [[], ["generate"], ["serve"], ["tokenize"], ["inspect"], ["bench"], ["corpus", "recall"]] {
             let result = try Command.run(verb + ["--help"], input: [])
             #expect(result.status == 0)
             #expect(result.output.contains("USAGE: dms"))
@@ -37,7 +37,11 @@ struct ContractTests {
             ["bench", "--shape", "tiny", "--gate-evict", "1.5"], ["bench", "--shape", "tiny", "--concurrency", "1,,8"],
             ["bench", "--shape", "tiny", "--context", "0"], ["bench", "--shape", "tiny", "--repeat", "0"],
             ["bench", "--shape", "tiny", "--weights", "fp32", "--precision", "bf16"],
-            ["bench", "--model", "x", "--weights", "bf16"],
+            ["bench", "--model", "x", "--weights", "bf16"], ["serve", "--port", "65536"],
+            ["serve", "--kv-budget", "2GB"],
+            ["serve", "--kv-budget", "0"], ["serve", "--max-concurrency", "0"], ["serve", "--max-queue", "-1"],
+            ["serve", "--max-choices", "0"], ["serve", "--idle-timeout", "0"], ["serve", "--chat-template", "jinja"],
+            ["serve", "--log-level", "loud"], ["serve", "somewhere"],
         ])
     func wrongOptions(arguments: [String]) throws {
         let result = try Command.run(arguments, input: [])
@@ -49,7 +53,7 @@ struct ContractTests {
     @Test("what the command line cannot know ends with status 1 and names the place")
     func failures() throws {
         let model = try TinyFolder()
-        for verb in [["generate", "hi"], ["inspect"], ["tokenize"], ["bench"]] {
+        for verb in [["generate", "hi"], ["serve"], ["inspect"], ["tokenize"], ["bench"]] {
             let result = try Command.run(verb + ["--model", "/nonexistent/folder"], input: [])
             #expect(result.status == 1)
             #expect(result.output.isEmpty)

@@ -31,6 +31,8 @@ public struct EngineStatistics: Sendable, Hashable {
 
     /// Keys and values of live tokens.
     public var liveBytes = 0
+    /// What a dense cache would hold for the same tokens.
+    public var denseBytes = 0
     /// Pages, tables and staging.
     public var allocatedBytes = 0
     /// The most that ``allocatedBytes`` ever was.
@@ -41,6 +43,10 @@ public struct EngineStatistics: Sendable, Hashable {
     public var workspaceBytes = 0
     /// Cache pages in use.
     public var pagesInUse = 0
+    /// Decisions of all gates, of requests that have ended too.
+    public var decisions = 0
+    /// Those among them that evict.
+    public var evictions = 0
 
     public init() {}
 }

@@ -1,4 +1,5 @@
 import DMSCache
+import DMSPolicy
 import DMSTokenizer
 import Synchronization
 
@@ -162,10 +163,13 @@ final class EngineWorker {
             lastReport = .now
             let report = runner.cache.report()
             statistics.liveBytes = report.liveBytes
+            statistics.denseBytes = report.denseBytes
             statistics.allocatedBytes = report.allocatedBytes
             statistics.peakAllocatedBytes = report.peakAllocatedBytes
             statistics.budgetBytes = report.budgetBytes
             statistics.pagesInUse = report.pagesInUse
+            statistics.decisions = report.tally.decisions
+            statistics.evictions = report.tally.evictions
         }
         board.value.withLock { $0 = statistics }
     }

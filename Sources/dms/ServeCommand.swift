@@ -1,0 +1,153 @@
+public import ArgumentParser
+import DMSCheckpoint
+import DMSEngine
+import DMSModel
+public import DMSServer
+import DMSTensor
+public import Logging
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Serve a model over HTTP to OpenAI's clients.",
+        discussion: """
+            Serves /v1/completions, /v1/chat/completions, /v1/models, /tokenize, /detokenize, /health and /metrics. \
+            Answers stream as server-sent events or come whole. Chats need the special tokens of Llama 3 or ChatML.
+
+            All requests share one cache, whose memory never exceeds --kv-budget: requests wait for their turn, and \
+            when --max-queue wait, more are refused with status 429. A request that could never be finished within \
+            the budget is refused at once.
+
+            Without --host it listens on the loopback interface only. There is no encryption: elsewhere, put a proxy \
+            in front, and give keys with --api-key-file.
+
+            What a request does not say about sampling comes from generation_config.json where that says do_sample, \
+            else from OpenAI's defaults (temperature 1).
+
+            SIGTERM or SIGINT: no more connections, open requests have --grace-period to be finished, then status 0. \
+            The log is on standard error and never has the text of a prompt or an answer.
+            """)
+
+    @Option(
+        help: ArgumentHelp("The model's folder. (default: the small model that comes with dms)", valueName: "dir"))
+    var model: String?
+
+    @Option(help: ArgumentHelp("The name that clients give. (default: that of the folder)", valueName: "name"))
+    var modelName: String?
+
+    @Option(help: "The address to listen on.")
+    var host = "127.0.0.1"
+
+    @Option(help: "The port; 0 for one that the system chooses.")
+    var port = 8080
+
+    @Option(
+        help: ArgumentHelp(
+            "Keys that clients must present, one a line; lines that begin with # are none.", valueName: "file"))
+    var apiKeyFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A name that clients may call the server by, beside localhost, as behind a proxy; may be repeated.",
+            valueName: "name"))
+    var allowHost: [String] = []
+
+    @Option(
+        help: "llama3 or chatml: how conversations are written. (default: what the model's special tokens speak for)")
+    var chatTemplate: ChatTemplate?
+
+    @Option(help: ArgumentHelp("The most memory of cache, activations and logits together.", valueName: "size"))
+    var kvBudget = ByteCount(bytes: 2 << 30)
+
+    @Option(help: ArgumentHelp("Answers that are computed at a time.", valueName: "count"))
+    var maxConcurrency = 32
+
+    @Option(help: ArgumentHelp("Answers that wait beside them.", valueName: "count"))
+    var maxQueue = 256
+
+    @Flag(help: "Evict nothing.")
+    var noEvict = false
+
+    @OptionGroup(title: "Limits")
+    var limits: ServeLimits
+
+    @OptionGroup(title: "Computing")
+    var cache: CacheOptions
+
+    @OptionGroup(title: "Computing")
+    var compute: ComputeOptions
+
+    @Option(help: "trace, debug, info, notice, warning, error or critical: what is logged.")
+    var logLevel: Logger.Level = .info
+
+    func validate() throws {
+        for (name, value, range) in [
+            ("port", port, 0...65_535), ("max-concurrency", maxConcurrency, 1...4096),
+            ("max-queue", maxQueue, 0...1 << 20), ("kv-budget", kvBudget.bytes, 1...Int.max),
+        ] where !range.contains(value) {
+            throw ValidationError("--\(name): found \(value), required \(range.lowerBound) to \(range.upperBound)")
+        }
+    }
+
+    func run() async throws {
+        let path = try model ?? ShippedModel.path()
+        let keys = try apiKeyFile.map { try Self.keys(file: $0) }
+        let kernels = try CPUKernels(threads: compute.threads)
+        let loaded = try LoadedModel(path: path, precision: compute.precision, kernels: kernels)
+        let engine = try Engine(
+            loaded.model, tokenizer: loaded.tokenizer, configuration: try engineConfiguration(),
+            eviction: noEvict ? .off : .model)
+        let served = try ServedModel(
+            name: modelName ?? Self.name(ofFolder: path), engine: engine,
+            generation: loaded.directory.generationConfiguration, chatTemplate: chatTemplate)
+        let configuration = try ServerConfiguration(
+            host: host, port: port, keys: keys, allowedHosts: allowHost, limits: try limits.limits(),
+            maximumConnections: limits.maxConnections, idleTimeout: .seconds(limits.idleTimeout),
+            bodyTimeout: .seconds(limits.bodyTimeout), writeTimeout: .seconds(limits.writeTimeout),
+            requestTimeLimit: limits.requestTimeout == 0 ? nil : .seconds(limits.requestTimeout),
+            gracePeriod: .seconds(limits.gracePeriod))
+        let host = host
+        try await ModelServer(served, configuration: configuration, logger: logger()).run { port in
+            let chats = served.chatTemplate.map { "chats as \($0.rawValue)" } ?? "no chats"
+            let place = host.contains(":") ? "[\(host)]" : host
+            Console.note("dms: serving \(served.name) (\(chats)) on http://\(place):\(port)")
+        }
+    }
+
+    private func engineConfiguration() throws -> EngineConfiguration {
+        // Every answer has a row of every step, and a block of a prompt must fit beside them.
+        let block = 64
+        return try EngineConfiguration(
+            kvType: cache.type(for: compute.precision), rowsPerBlock: block, budgetBytes: kvBudget.bytes,
+            tokensPerStep: max(512, maxConcurrency + block), maximumRunning: maxConcurrency, maximumWaiting: maxQueue)
+    }
+
+    private func logger() -> Logger {
+        var logger = Logger(label: "dms") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = logLevel
+        return logger
+    }
+
+    private static func keys(file: String) throws -> APIKeys {
+        let bytes = try MappedFile.contents(ofPath: file, limit: 1 << 20)
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw ConsoleError("\(file): found bytes that are not UTF-8, required API keys, one a line")
+        }
+        do {
+            return try APIKeys(parsing: text)
+        } catch {
+            throw ConsoleError("\(file): \(error)")
+        }
+    }
+
+    /// The last part of a path that has one.
+    private static func name(ofFolder path: String) -> String {
+        path.split(separator: "/").last.map(String.init) ?? path
+    }
+}
+
+extension ChatTemplate: ExpressibleByArgument {}
+
+extension Logger.Level: @retroactive ExpressibleByArgument {
+    public init?(argument: String) { self.init(rawValue: argument) }
+}
