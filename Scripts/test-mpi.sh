@@ -7,8 +7,11 @@ if ! command -v mpirun >/dev/null || ! pkg-config --exists ompi-c; then
     echo "skipped: Open MPI (libopenmpi-dev, openmpi-bin, pkg-config) is not installed"
     exit 0
 fi
-swift build -c release --traits MPI --scratch-path .build/mpi --product dms
-dms=$PWD/.build/mpi/release/dms
+swift build -c release --traits MPI --product dms
+# A copy, for the folder's own is rebuilt without the trait by whoever builds next.
+mkdir -p .build/mpi
+cp -r .build/release/dms .build/release/*.resources .build/mpi/
+dms=$PWD/.build/mpi/dms
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 run() { mpirun --allow-run-as-root --oversubscribe -np "$@"; }
