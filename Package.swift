@@ -58,7 +58,7 @@ let package = Package(
         library("DMSTokenizer", ["DMSJSON"]),
         library("DMSCheckpoint", ["CDMSDigest", "DMSJSON", "DMSPolicy", "DMSTokenizer"]),
         library("DMSModel", ["DMSCheckpoint", "DMSPolicy", "DMSTensor"]),
-        library("DMSCache", ["DMSModel", "DMSPolicy", "DMSTensor"]),
+        library("DMSCache", ["DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor"]),
         library(
             "DMSEngine",
             ["DMSCache", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
@@ -91,7 +91,7 @@ let package = Package(
         tests("DMSTokenizerTests", ["DMSTokenizer", "DMSJSON"]),
         tests("DMSCheckpointTests", ["DMSCheckpoint", "DMSPolicy", "DMSJSON"]),
         tests("DMSModelTests", ["DMSModel", "DMSCheckpoint", "DMSTensor", "DMSPolicy"]),
-        tests("DMSCacheTests", ["DMSCache", "DMSModel", "DMSTensor", "DMSPolicy"]),
+        tests("DMSCacheTests", ["DMSCache", "DMSCheckpoint", "DMSModel", "DMSTensor", "DMSPolicy"]),
         tests(
             "DMSEngineTests",
             ["DMSEngine", "DMSCache", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
