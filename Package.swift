@@ -65,7 +65,7 @@ let package = Package(
         library("DMSGrammar", ["DMSJSON", "DMSTokenizer"]),
         library("DMSCheckpoint", ["CDMSDigest", "DMSJSON", "DMSPolicy", "DMSTokenizer"]),
         library("DMSModel", ["DMSCheckpoint", "DMSPolicy", "DMSTensor"]),
-        library("DMSCache", ["DMSModel", "DMSPolicy", "DMSTensor"]),
+        library("DMSCache", ["DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor"]),
         library(
             "DMSEngine",
             ["DMSCache", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
@@ -112,7 +112,7 @@ let package = Package(
         tests("DMSGrammarTests", ["DMSGrammar", "DMSJSON"]),
         tests("DMSCheckpointTests", ["DMSCheckpoint", "DMSPolicy", "DMSJSON"]),
         tests("DMSModelTests", ["DMSModel", "DMSCheckpoint", "DMSTensor", "DMSPolicy"]),
-        tests("DMSCacheTests", ["DMSCache", "DMSModel", "DMSTensor", "DMSPolicy"]),
+        tests("DMSCacheTests", ["DMSCache", "DMSCheckpoint", "DMSModel", "DMSTensor", "DMSPolicy"]),
         tests(
             "DMSEngineTests",
             ["DMSEngine", "DMSCache", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),

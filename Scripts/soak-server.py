@@ -144,13 +144,14 @@ def garbage(random):
 
 def broken_json(random):
     connection = http.client.HTTPConnection(server.host, server.port, timeout=PATIENCE)
-    connection.request("POST", "/v1/completions", body(random)[:-random.randint(1, 30)])
+    connection.request(
+        "POST", "/v1/completions", body(random)[:-random.randint(1, 30)], {"Content-Type": "application/json"})
     expect("broken_json", connection.getresponse(), (400,))
     connection.close()
 
 
 def oversized(random):
-    head = f"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {MAX_BODY * 100}\r\n\r\n"
+    head = f"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {MAX_BODY * 100}\r\n\r\n"
     try:
         answer = raw(head.encode() + b" " * (MAX_BODY + 1))
     except ConnectionError:
@@ -161,7 +162,7 @@ def oversized(random):
 
 def half_a_request(random):
     with socket.create_connection((server.host, server.port), timeout=PATIENCE) as connection:
-        connection.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{\"mo")
+        connection.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"mo")
         time.sleep(random.uniform(0, 4))
 
 

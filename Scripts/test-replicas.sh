@@ -10,7 +10,7 @@ if ! command -v nginx >/dev/null; then
 fi
 work=$(mktemp -d)
 processes=()
-trap 'kill -9 "${processes[@]}" 2>/dev/null || true; rm -rf "$work"' EXIT
+trap 'kill "${processes[@]}" 2>/dev/null || true; wait; rm -rf "$work"' EXIT
 
 declare -A server
 for port in 8081 8082 8083; do
@@ -34,7 +34,7 @@ replica() {
     local head
     head=$(printf 'conversation %d %.0s' $(yes "$1" | head -n 80))
     python3 - "$model" "$head" "$2" <<'PYTHON' | curl --silent --show-error --fail --output "$work/answer" \
-        --dump-header - --data-binary @- http://127.0.0.1:8080/v1/completions | sed -nE 's/^x-replica: .*:([0-9]+).*/\1/Ip'
+        --header "Content-Type: application/json" --dump-header - --data-binary @- http://127.0.0.1:8080/v1/completions | sed -nE 's/^x-replica: .*:([0-9]+).*/\1/Ip'
 import json, sys
 model, head, turn = sys.argv[1:4]
 print(json.dumps({"prompt": head + "turn " + turn, "model": model, "max_tokens": 2}))

@@ -17,26 +17,61 @@ extension CompactAttention {
     /// A sequence that is removed may occur among the spans: it then starts anew. Spans are taken to start where their
     /// sequences end; which rows they have does not matter, only how many. O(spans × layers × KV heads), and as much
     /// as their pages for sequences to be removed.
-    public func fits(_ spans: [ForwardBatch.Span], removing removed: Set<Int> = []) -> Bool {
+    ///
+    /// - Parameter origins: Where sequences of the spans begin that ``start(_:from:)`` will name before the pass.
+    public func fits(
+        _ spans: [ForwardBatch.Span], removing removed: Set<Int> = [], starting origins: [Int: SequenceOrigin] = [:]
+    ) -> Bool {
         guard pool.ledger.budget != nil else { return true }
-        let need = Need(of: spans, in: self, removing: removed)
-        var freedPages = 0
-        var freedBytes = 0
+        return fits(spans, removing: removed, freeing: memoryFreed(byRemoving: removed), starting: origins)
+    }
+
+    /// As ``fits(_:removing:starting:)``, for whoever knows what the removal frees.
+    package func fits(
+        _ spans: [ForwardBatch.Span], removing removed: Set<Int>, freeing freed: FreedMemory,
+        starting origins: [Int: SequenceOrigin]
+    ) -> Bool {
+        guard pool.ledger.budget != nil else { return true }
+        let need = Need(of: spans, in: self, removing: removed, starting: origins)
+        // That slabs may be unmapped meanwhile changes nothing: their bytes are worth as many pages again.
+        let pageBytes = pool.missingBytes(pages: max(0, need.pages - freed.pages))
+        return need.tableBytes + need.stagingBytes + pageBytes <= availableBytes + freed.tableBytes
+    }
+
+    /// What removing some sequences together would free; unknown ones free nothing.
+    ///
+    /// O(their pages).
+    package func memoryFreed(byRemoving removed: Set<Int>) -> FreedMemory {
+        var freed = FreedMemory()
+        // References that go, of pages that have several.
+        var released: [Int32: Int] = [:]
         for name in removed {
             guard let sequence = sequences[name] else { continue }
-            freedBytes += sequence.lease.byteCount
+            freed.tableBytes += sequence.lease.byteCount
             for stream in 0..<streamCount {
-                // A page that others refer to as well stays.
-                freedPages += sequence.lease.pageNames(stream).count { pool.referenceCount($0) == 1 }
+                for page in sequence.lease.pageNames(stream) {
+                    let references = pool.referenceCount(page)
+                    if references == 1 {
+                        freed.pages += 1
+                    } else {
+                        released[page, default: 0] += 1
+                        // A page that others refer to as well stays.
+                        if released[page] == references { freed.pages += 1 }
+                    }
+                }
             }
         }
-        // That slabs may be unmapped meanwhile changes nothing: their bytes are worth as many pages again.
-        let pageBytes = pool.missingBytes(pages: max(0, need.pages - freedPages))
-        return need.tableBytes + need.stagingBytes + pageBytes <= availableBytes + freedBytes
+        return freed
     }
 
     /// Bytes of the budget that are not allocated; without a budget, `Int.max` less what is allocated.
     public var availableBytes: Int { pool.ledger.available }
+}
+
+/// What sequences that are removed give back.
+package struct FreedMemory: Sendable, Hashable {
+    package var pages = 0
+    package var tableBytes = 0
 }
 
 /// The most that a pass can need.
@@ -50,13 +85,24 @@ struct Need {
     /// Slots of the longest ring that prefill will have to bound, in whole pages.
     var ringSlots = 0
 
-    init(of spans: [ForwardBatch.Span], in cache: CompactAttention, removing removed: Set<Int> = []) {
+    init(
+        of spans: [ForwardBatch.Span], in cache: CompactAttention, removing removed: Set<Int> = [],
+        starting origins: [Int: SequenceOrigin] = [:]
+    ) {
         for span in spans {
-            let sequence = removed.contains(span.sequence) ? nil : cache.sequences[span.sequence]
-            let tables = TableNeed(of: span, sequence, in: cache)
+            var counts: (any StreamCounts)?
+            if let origin = origins[span.sequence] {
+                let start = StartNeed(of: origin, in: cache)
+                pages += start.pages
+                tableBytes += start.tableBytes
+                counts = start.counts
+            } else if !removed.contains(span.sequence) {
+                counts = cache.sequences[span.sequence]
+            }
+            let tables = TableNeed(of: span, counts, in: cache)
             pages += tables.newPages
             tableBytes += tables.newBytes
-            if sequence == nil { tableBytes += KVLease.bareByteCount(streamCount: cache.streamCount) }
+            if counts == nil { tableBytes += KVLease.bareByteCount(streamCount: cache.streamCount) }
             guard !span.rowByRow else { continue }
             stages = true
             let seen = span.firstPosition + span.rows.count
@@ -89,13 +135,14 @@ struct TableNeed {
     /// Bytes of the new tables, 0 where the present ones do.
     let newBytes: Int
 
-    init(of span: ForwardBatch.Span, _ sequence: CachedSequence?, in cache: CompactAttention) {
+    /// - Parameter counts: What the sequence holds before the pass, `nil` for nothing.
+    init(of span: ForwardBatch.Span, _ counts: (any StreamCounts)?, in cache: CompactAttention) {
         let rows = span.rows.count
         let layout = cache.layout
         var longest = 0
-        if let sequence {
+        if let counts {
             for stream in 0..<cache.streamCount {
-                let used = Int(sequence.lease.streams[stream].used)
+                let used = counts.used(stream)
                 let most = layout.pageCount(slots: used + rows)
                 newPages += most - layout.pageCount(slots: used)
                 longest = max(longest, most)
@@ -105,8 +152,8 @@ struct TableNeed {
             newPages = longest * cache.streamCount
         }
         let words = (cache.schedule.ringSlots(of: span.firstPosition + rows) + 63) / 64
-        let pageCapacity = sequence?.lease.pageCapacity ?? 0
-        let wordCapacity = sequence?.lease.flagWords ?? 0
+        let pageCapacity = counts?.pageCapacity ?? 0
+        let wordCapacity = counts?.flagWords ?? 0
         grows = longest > pageCapacity || words > wordCapacity
         // Half as much again, so that a sequence which grows token by token rarely reallocates.
         pages = longest > pageCapacity ? max(longest, pageCapacity + pageCapacity / 2) : pageCapacity

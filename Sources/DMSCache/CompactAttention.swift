@@ -24,6 +24,8 @@ public final class CompactAttention: AttentionOperator {
     var pool: KVPagePool
     var staging: StagingArea?
     var sequences: [Int: CachedSequence] = [:]
+    /// Where sequences begin that the next pass has and the cache has not.
+    var pendingOrigins: [Int: SequenceOrigin] = [:]
     /// What sequences that were removed decided and stored.
     var retiredTally = CompressionTally()
     /// The pass in progress, and the sequences of its spans, in the same order.
@@ -110,35 +112,7 @@ public final class CompactAttention: AttentionOperator {
         verifyInvariants()
     }
 
-    /// Makes `copy` a sequence that continues where `sequence` stands, eviction state included.
-    ///
-    /// Full pages behind the ring are shared, for they never change again; the ring and the last page are copied.
-    ///
-    /// - Throws: ``CacheError`` when the copies do not fit the budget, `MemoryError` when the system has no memory;
-    ///   nothing has changed then.
-    public func fork(_ sequence: Int, as copy: Int) throws {
-        guard let source = sequences[sequence] else { throw ModelError("sequence \(sequence) is not in the cache") }
-        guard !source.isInPass else { throw ModelError("sequence \(sequence): its last pass did not finish") }
-        guard sequences[copy] == nil else { throw ModelError("sequence \(copy) is in the cache already") }
-        let ring = schedule.ringSlots
-        let pages = source.lease.pagesCopiedByFork(ringSlots: ring)
-        try pool.reserve(pages: pages, otherBytes: source.lease.byteCount)
-        defer { pool.endReservation() }
-        let fork = CachedSequence(streamCount: streamCount, layout: layout)
-        fork.lease.growTables(pages: source.lease.pageCapacity, flagWords: source.lease.flagWords)
-        pool.ledger.add(fork.lease.byteCount)
-        fork.count = source.count
-        do {
-            try fork.lease.share(source.lease, ringSlots: ring, pool: &pool)
-        } catch {
-            release(fork)
-            throw error
-        }
-        sequences[copy] = fork
-        verifyInvariants()
-    }
-
-    private func release(_ sequence: CachedSequence) {
+    func release(_ sequence: CachedSequence) {
         sequence.lease.release(to: &pool)
         pool.ledger.subtract(sequence.lease.byteCount)
     }
@@ -147,11 +121,16 @@ public final class CompactAttention: AttentionOperator {
 
     /// Prepares for a pass, and promises it memory for the worst case, in which every head keeps everything.
     ///
+    /// Sequences that ``start(_:from:)`` named begin now.
+    ///
     /// - Throws: ``CacheError`` when the worst case does not fit the budget, `ModelError` for a span that does not start
     ///   where its sequence ends or whose last pass did not finish, `MemoryError` when the system has no memory. No sequence has changed then.
     public func begin(_ batch: ForwardBatch) throws {
+        let origins = pendingOrigins
+        pendingOrigins = [:]
         for span in batch.spans {
-            let stored = tokenCount(of: span.sequence)
+            let origin = origins[span.sequence]
+            let stored = try origin.map { try count(of: $0, for: span.sequence) } ?? tokenCount(of: span.sequence)
             guard stored == span.firstPosition else {
                 throw ModelError("sequence \(span.sequence) holds \(stored) tokens, not \(span.firstPosition)")
             }
@@ -162,9 +141,15 @@ public final class CompactAttention: AttentionOperator {
                 throw ModelError("sequence \(span.sequence): its last pass did not finish; remove it")
             }
         }
-        let need = Need(of: batch.spans, in: self)
+        let need = Need(of: batch.spans, in: self, starting: origins)
         try pool.reserve(pages: need.pages, otherBytes: need.tableBytes + need.stagingBytes)
-        try growStaging(need)
+        do {
+            try growStaging(need)
+            try makeSequences(batch.spans, from: origins)
+        } catch {
+            pool.endReservation()
+            throw error
+        }
         spans.removeAll(keepingCapacity: true)
         active.removeAll(keepingCapacity: true)
         for span in batch.spans {
@@ -249,13 +234,13 @@ public final class CompactAttention: AttentionOperator {
         } else {
             sequence = CachedSequence(streamCount: streamCount, layout: layout)
             sequences[span.sequence] = sequence
-            pool.ledger.add(sequence.lease.byteCount)
+            pool.addPromised(sequence.lease.byteCount)
         }
         let tables = TableNeed(of: span, sequence, in: self)
         if tables.grows {
             let before = sequence.lease.byteCount
             // The old tables live until the new ones are filled.
-            pool.ledger.add(tables.newBytes)
+            pool.addPromised(tables.newBytes)
             sequence.lease.growTables(pages: tables.pages, flagWords: tables.flagWords)
             pool.ledger.subtract(tables.newBytes - (sequence.lease.byteCount - before))
         }
@@ -265,18 +250,18 @@ public final class CompactAttention: AttentionOperator {
     private func growStaging(_ need: Need) throws {
         if need.stages, staging == nil {
             let area = try StagingArea(layout: stagingLayout, heads: shape.keyValueHeads)
-            pool.ledger.add(area.byteCount)
+            pool.addPromised(area.byteCount)
             staging = area
         }
         guard let capacity = staging?.ringCapacity, need.ringSlots > capacity else { return }
         let heads = shape.keyValueHeads
         // The old bounds live until the new ones are there.
         try staging?.growRing(slots: need.ringSlots)
-        pool.ledger.add(StagingArea.ringByteCount(slots: need.ringSlots, heads: heads))
+        pool.addPromised(StagingArea.ringByteCount(slots: need.ringSlots, heads: heads))
         pool.ledger.subtract(StagingArea.ringByteCount(slots: capacity, heads: heads))
     }
 
-    private func verifyInvariants() {
+    func verifyInvariants() {
         #if DMS_INTERNAL_CHECKS
         do {
             try checkInvariants()

@@ -92,6 +92,33 @@ struct KVLease: ~Copyable {
         word.pointee = evicted ? word.pointee | bit : word.pointee & ~bit
     }
 
+    /// A word of the eviction flags of a stream's ring.
+    func flags(_ stream: Int, word: Int) -> UInt64 { flags[stream * flagWords + word] }
+
+    func setFlags(_ stream: Int, word: Int, _ bits: UInt64) { flags[stream * flagWords + word] = bits }
+
+    /// The tokens of a stream, as the first slot of each of its pages and the number of tokens there.
+    func pageParts(_ stream: Int, _ pool: borrowing KVPagePool) -> [(slot: KVSlot, count: Int)] {
+        let used = Int(streams[stream].used)
+        return pageNames(stream).enumerated().map { index, page in
+            let count = min(layout.slotsPerPage, used - index << layout.slotShift)
+            return (KVSlot(page: pool.address(page), index: 0), count)
+        }
+    }
+
+    /// Takes the pages for `used` tokens of a stream that has none, after `seen` tokens; they are to be written.
+    ///
+    /// The tables must be large enough, and the pages reserved.
+    mutating func fill(_ stream: Int, used: Int, seen: Int, _ pool: inout KVPagePool) throws {
+        precondition(streams[stream].used == 0 && layout.pageCount(slots: used) <= pageCapacity, "a stream in use")
+        for index in 0..<layout.pageCount(slots: used) {
+            pages[stream * pageCapacity + index] = try pool.allocate()
+            // Counted page by page, so that a failure half-way returns exactly what was taken.
+            streams[stream].used = Int32(min(used, (index + 1) << layout.slotShift))
+        }
+        streams[stream].seen = Int32(seen)
+    }
+
     /// Adds a slot behind the last one, with a new page where the last is full.
     private mutating func append(_ stream: Int, _ pool: inout KVPagePool) throws -> KVSlot {
         let used = Int(streams[stream].used)

@@ -18,6 +18,8 @@ package struct KVPagePool: ~Copyable {
     package private(set) var slabBytes = 0
     /// Pages promised by ``reserve(pages:otherBytes:)`` and not taken yet.
     package private(set) var reserved = 0
+    /// Bytes promised beside them and not allocated yet: no slab may take these.
+    private var promisedBytes = 0
     private var slabs: [KVSlab?] = []
     private var bases: [UnsafeMutableRawPointer?] = []
     private var emptySlabs = 0
@@ -40,16 +42,27 @@ package struct KVPagePool: ~Copyable {
     /// Bytes that have to be allocated before `pages` pages can be taken.
     package func missingBytes(pages: Int) -> Int { leastBytes(pages: max(0, pages - freePages)) }
 
-    /// Promises that `pages` pages can be taken within the budget, beside `otherBytes` that the caller allocates now.
+    /// Promises that `pages` pages can be taken within the budget, beside `otherBytes` that the caller allocates itself
+    /// and counts by ``addPromised(_:)``, in any order.
     ///
     /// - Throws: ``CacheError`` when the budget does not allow it; nothing has changed then.
     package mutating func reserve(pages: Int, otherBytes: Int) throws(CacheError) {
         try ledger.require(otherBytes + missingBytes(pages: pages))
         reserved = pages
+        promisedBytes = otherBytes
+    }
+
+    /// Counts bytes that were promised and are allocated now.
+    package mutating func addPromised(_ bytes: Int) {
+        ledger.add(bytes)
+        promisedBytes = max(0, promisedBytes - bytes)
     }
 
     /// Takes the promise back as far as it was not used.
-    package mutating func endReservation() { reserved = 0 }
+    package mutating func endReservation() {
+        reserved = 0
+        promisedBytes = 0
+    }
 
     // MARK: Pages
 
@@ -128,18 +141,19 @@ package struct KVPagePool: ~Copyable {
     /// that leaves too little of the budget for the rest of them would break the promise.
     private func nextSlabPages() -> Int {
         let owed = max(1, reserved)
+        let available = ledger.available - promisedBytes
         let target = min(max(slabBytes / Self.growthFraction, Self.smallestSlab), Self.largestSlab)
         var wanted = min(max(1, target / layout.byteCount), KVSlab.largestPageCount)
         // So many pages end where a page of the system ends, and waste nothing behind the last one.
         let even = KVSlab.pagesPerWholeMapping(layout)
         if wanted > even { wanted -= wanted % even }
         let cost = leastBytes(pages: wanted) + leastBytes(pages: max(0, owed - wanted))
-        if cost <= ledger.available { return wanted }
+        if cost <= available { return wanted }
         let least = min(owed, KVSlab.largestPageCount)
         // What the last page of the system has room for costs next to nothing.
         let filled = KVSlab.pagesFilling(least, layout)
         let filledCost = KVSlab.byteCount(pageCount: filled, layout: layout) + leastBytes(pages: max(0, owed - filled))
-        return filledCost <= ledger.available ? filled : least
+        return filledCost <= available ? filled : least
     }
 
     private mutating func grow() throws {

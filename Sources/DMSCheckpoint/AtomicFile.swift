@@ -27,11 +27,12 @@ public enum AtomicFile {
     ///
     /// - Parameters:
     ///   - path: The file to make or replace.
+    ///   - permissions: Of the new file, as far as the process's mask allows them.
     ///   - body: Appends the content.
     /// - Throws: What `body` throws, or ``CheckpointError`` with the path and the system's reason; the old file, if
     ///   any, is then unchanged.
     public static func write(
-        to path: String, _ body: (inout FileOutput) throws(CheckpointError) -> Void
+        to path: String, permissions: UInt32 = 0o666, _ body: (inout FileOutput) throws(CheckpointError) -> Void
     ) throws(CheckpointError) {
         let (directory, name) = split(path)
         guard !name.isEmpty, name != ".", name != ".." else {
@@ -41,7 +42,7 @@ public enum AtomicFile {
         let partial = "\(directory)/.\(name).partial-\(getpid())-\(number)"
         // The number is unique in this process, so a file of that name is the remnant of a dead process.
         unlink(partial)
-        let descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        let descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode_t(permissions))
         guard descriptor >= 0 else {
             throw failure(path, "creating a file beside it", "a writable directory")
         }

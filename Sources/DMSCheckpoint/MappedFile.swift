@@ -24,11 +24,13 @@ public final class MappedFile: @unchecked Sendable {
 
     /// Opens and maps a file.
     ///
+    /// - Parameter followsLinks: Whether the path may be a symbolic link.
     /// - Throws: ``CheckpointError`` when the path cannot be opened or is not a regular file.
-    public init(path: String) throws(CheckpointError) {
+    public init(path: String, followsLinks: Bool = true) throws(CheckpointError) {
         self.path = path
         // O_NONBLOCK: opening a named pipe must fail below, not wait for a writer.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | (followsLinks ? 0 : O_NOFOLLOW)
+        let descriptor = open(path, flags)
         guard descriptor >= 0 else {
             throw CheckpointError(file: path, found: SystemCalls.errorText(), required: "a readable file")
         }
@@ -53,6 +55,9 @@ public final class MappedFile: @unchecked Sendable {
         }
         bytes = UnsafeRawBufferPointer(start: address, count: count)
     }
+
+    /// Whether anything is at a path, links followed.
+    public static func exists(path: String) -> Bool { SystemCalls.kind(ofPath: path) != nil }
 
     deinit {
         if let start = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: start), bytes.count) }

@@ -25,11 +25,17 @@ struct GenerateCommand: ParsableCommand {
             A prompt longer than the model's max_position_embeddings is refused, and a continuation ends there \
             (finish_reason context_limit).
 
+            With --session FILE a conversation goes on: the file is restored if it is there, so that nothing of it is \
+            computed again, the prompt follows, and all is saved at the end, in place of the old file. With an empty \
+            prompt logits are those of one longer call, bit by bit; draws begin anew. A file that is damaged, or was \
+            made with another model, --precision, --kv-dtype or --no-evict, is refused.
+
             With --json: text (the continuation without special tokens and stop strings), token_ids (with the end \
             token and those of a stop string, as Transformers returns them), prompt_tokens, finish_reason (stop, \
             stop_string, length, context_limit), timings and kv. time_to_first_token_seconds counts from the start of \
             loading. live_ratio is the tokens a dense cache would store over those stored, at the end; byte_ratio its \
-            bytes in the same dtype over those allocated; decision_ratio what the gates asked for, 1 without a gate.
+            bytes in the same dtype over those allocated; decision_ratio what the gates asked for, 1 without a gate. \
+            With --session also session: restored_tokens and saved_tokens; prompt_tokens counts the new ones.
             """)
 
     @Argument(
@@ -45,6 +51,9 @@ struct GenerateCommand: ParsableCommand {
 
     @OptionGroup(title: "Sampling")
     var sampling: SamplingOptions
+
+    @Option(help: ArgumentHelp("Go on with the conversation in this file, and save it there.", valueName: "file"))
+    var session: String?
 
     @Option(help: ArgumentHelp("End before this text; may be repeated.", valueName: "text"))
     var stop: [String] = []
@@ -89,15 +98,20 @@ struct GenerateCommand: ParsableCommand {
         let kernels = try CPUKernels(threads: compute.threads)
         let loaded = try LoadedModel(
             path: try model ?? ShippedModel.path(), precision: compute.precision, kernels: kernels)
-        let ids = loaded.tokenizer.encode(text, addSpecialTokens: !noBos)
+        let configuration = CacheConfiguration(kvType: cache.type(for: compute.precision))
+        let retention = noEvict ? nil : loaded.model.dms.map { (rule: $0.rule, assembly: $0.assembly) }
+        var conversation = try session.map {
+            try GenerateSession(path: $0, loaded, configuration: configuration, retention: retention)
+        }
+        let new = loaded.tokenizer.encode(text, addSpecialTokens: !noBos && conversation?.restored == nil)
+        let ids = (conversation?.tokens ?? []) + new
         let limit = min(maxTokens, demo?.maximumTokens ?? maxTokens)
         warn(loaded, tokens: ids.count + limit)
-        let kv = CompactAttention(
-            loaded.model, configuration: CacheConfiguration(kvType: cache.type(for: compute.precision)),
-            retention: noEvict ? nil : loaded.model.dms.map { ($0.rule, $0.assembly) })
+        let kv = CompactAttention(loaded.model, configuration: configuration, retention: retention)
+        try conversation?.restore(kv)
         let tokens = try TokenGenerator(
             loaded.model, attention: kv, prompt: ids, parameters: parameters(loaded, maximumTokens: limit),
-            eviction: noEvict ? .off : .model)
+            cachedTokens: conversation?.cachedTokens ?? 0, eviction: noEvict ? .off : .model)
         var generator = try TextGenerator(
             tokens, tokenizer: loaded.tokenizer, stopStrings: stop + (demo.map { [$0.stop] } ?? []))
         var continuation = ""
@@ -108,8 +122,9 @@ struct GenerateCommand: ParsableCommand {
             continuation += piece
             if !json { try Console.write(piece) }
         }
+        try conversation?.save(kv, tokens: ids + generator.tokens)
         let report = GenerateReport(
-            text: continuation, tokens: generator.tokens, promptTokens: ids.count,
+            text: continuation, tokens: generator.tokens, promptTokens: new.count, session: conversation?.json,
             finishReason: generator.finishReason, loadSeconds: loaded.loadSeconds, firstTokenSeconds: firstToken,
             timings: generator.timings, kvType: cache.type(for: compute.precision), kv: kv.report())
         if json {
@@ -127,7 +142,7 @@ struct GenerateCommand: ParsableCommand {
         if let prompt { return (prompt, nil) }
         if model != nil { return (try Console.readText(), nil) }
         let text = Console.isInputTerminal ? "" : try Console.readText()
-        if !text.isEmpty { return (text, nil) }
+        if !text.isEmpty || session != nil { return (text, nil) }
         let demo = GenerateDemo(seed: sampling.seed)
         return (demo.prompt, demo)
     }

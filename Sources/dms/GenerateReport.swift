@@ -9,6 +9,8 @@ struct GenerateReport {
     let text: String
     let tokens: [Int32]
     let promptTokens: Int
+    /// What became of the conversation's file, where there is one.
+    let session: JSONObject?
     let finishReason: FinishReason?
     let loadSeconds: Double
     let firstTokenSeconds: Double?
@@ -20,6 +22,12 @@ struct GenerateReport {
     private var decisionRatio: Double? { kv.tally.decisions == 0 ? 1 : kv.ratios.decisionRatio }
 
     var json: JSONObject {
+        var object = results
+        if let session { object["session"] = .object(session) }
+        return object
+    }
+
+    private var results: JSONObject {
         JSONObject([
             "text": .string(text), "token_ids": .ids(tokens), "prompt_tokens": .count(promptTokens),
             "finish_reason": .text(finishReason?.rawValue),

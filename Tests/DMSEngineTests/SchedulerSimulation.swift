@@ -13,6 +13,8 @@ struct FakeMemory: SchedulerMemory {
     var stored: [RequestID: Int] = [:]
     /// Tokens lost to holes that only an empty arena is rid of.
     var holes = 0
+    /// What is said to be stored of requests that wait.
+    var prefixes: [RequestID: StoredPrefix] = [:]
 
     private func pages(_ tokens: Int) -> Int { (tokens + pageTokens - 1) / pageTokens * pageTokens }
 
@@ -22,10 +24,13 @@ struct FakeMemory: SchedulerMemory {
         var left = stored
         for id in removed { left[id] = nil }
         var total = left.isEmpty ? 0 : holes
-        for span in spans { left[span.id, default: 0] += span.positions.count }
+        // Of what a request starts with, all counts.
+        for span in spans { left[span.id, default: span.positions.lowerBound] += span.positions.count }
         for tokens in left.values { total += pages(tokens) }
         return total <= budget
     }
+
+    func storedPrefix(of id: RequestID) -> StoredPrefix { prefixes[id] ?? StoredPrefix() }
 
     mutating func remove(_ id: RequestID, leavingHoles: Int) {
         guard stored.removeValue(forKey: id) != nil else { return }
@@ -33,7 +38,7 @@ struct FakeMemory: SchedulerMemory {
     }
 
     mutating func store(_ span: PlannedSpan, _ behaviour: Behaviour, _ random: inout SeededGenerator) {
-        let before = stored[span.id, default: 0]
+        let before = stored[span.id, default: span.positions.lowerBound]
         var after = before
         for _ in span.positions {
             let isKept =
@@ -62,6 +67,7 @@ struct SchedulerSimulation {
         var pauses = false
         var cancels = false
         var deadlines = false
+        var prefixes = false
         var requests = 25
     }
 
@@ -79,6 +85,8 @@ struct SchedulerSimulation {
     var ended: [RequestID: FinishReason] = [:]
     var generated: [RequestID: Int] = [:]
     var submitted = 0
+    /// Requests that started with something stored.
+    var hits = 0
     var step = 0
     let record = FailureRecord()
 
@@ -150,10 +158,23 @@ struct SchedulerSimulation {
                 if pauses { pausedBy.insert(id) } else { pausedBy.remove(id) }
             }
         }
+        if setting.prefixes { storePrefixes() }
         // Everyone reads in the end.
         if submitted == setting.requests, step % 100 == 99 {
             for id in pausedBy { scheduler.setPaused(id, false) }
             pausedBy = []
+        }
+    }
+
+    /// Something else is stored of every prompt.
+    private mutating func storePrefixes() {
+        let block = scheduler.limits.blockRows
+        memory.prefixes = [:]
+        for request in open.values.sorted(by: { $0.id < $1.id }) {
+            let reusable = Int.random(in: 0..<request.promptCount, using: &random) / block * block
+            let boundary = Int.random(in: reusable...request.promptCount, using: &random) / block * block
+            memory.prefixes[request.id] = StoredPrefix(
+                reusable: reusable, boundaries: boundary > reusable ? [boundary] : [])
         }
     }
 
@@ -219,7 +240,17 @@ struct SchedulerSimulation {
     /// Lets a span's tokens arrive as the cache does: in blocks from the span's start, or row by row.
     private mutating func arrive(_ span: PlannedSpan) {
         let block = scheduler.limits.blockRows
+        guard let request = open[span.id] else { return check(false, "\(span.id) is not open") }
         var known = arrivals[span.id, default: []]
+        if known.isEmpty, span.positions.lowerBound > 0 {
+            check(span.positions.lowerBound == memory.storedPrefix(of: span.id).reusable, "\(span) starts with nothing")
+            known = Self.expectedArrivals(prompt: span.positions.lowerBound, tokens: 0, block: block)
+            hits += 1
+        }
+        for running in scheduler.running where running.id == span.id {
+            let passed = running.boundaries.first { span.positions.dropFirst().contains($0) }
+            check(passed == nil, "\(span) does not stop at \(passed ?? 0)")
+        }
         check(known.last?.upperBound ?? 0 == span.positions.lowerBound, "a gap before \(span)")
         var start = span.positions.lowerBound
         while start < span.positions.upperBound {
@@ -228,7 +259,6 @@ struct SchedulerSimulation {
             start = end
         }
         arrivals[span.id] = known
-        guard let request = open[span.id] else { return check(false, "\(span.id) is not open") }
         guard span.samples else { return }
         let tokens = request.promptCount + generated[span.id, default: 0]
         let expected = Self.expectedArrivals(prompt: request.promptCount, tokens: tokens, block: block)

@@ -54,6 +54,16 @@ struct SchedulerTests {
         #expect(simulations.allSatisfy { !$0.ended.values.contains(.memoryLimit) })
     }
 
+    @Test("whatever is stored of prompts, tokens arrive as if nothing were", arguments: FakeMemory.Behaviour.allCases)
+    func prefixes(_ behaviour: FakeMemory.Behaviour) {
+        let setting = SchedulerSimulation.Setting(
+            behaviour: behaviour, budget: 110, holes: 3, pauses: true, cancels: true, prefixes: true)
+        let (simulations, failures) = Self.run(setting, seeds: 0..<150)
+        #expect(failures.isEmpty, "\(failures.first ?? "")")
+        #expect(simulations.reduce(0) { $0 + $1.hits } > 1000)
+        #expect(simulations.allSatisfy { !$0.ended.values.contains(.memoryLimit) })
+    }
+
     @Test("what cannot fit alone ends as such, and others do not suffer")
     func memoryLimit() {
         let setting = SchedulerSimulation.Setting(behaviour: .keepsAll, budget: 24)
@@ -66,7 +76,9 @@ struct SchedulerTests {
     // MARK: By name
 
     private struct Unbounded: SchedulerMemory {
+        var prefix = StoredPrefix()
         func fits(_ spans: [PlannedSpan], removing removed: Set<RequestID>) -> Bool { true }
+        func storedPrefix(of id: RequestID) -> StoredPrefix { prefix }
     }
 
     private static func scheduler(step: Int, running: Int, block: Int, prompts: [Int]) -> Scheduler {
@@ -99,6 +111,22 @@ struct SchedulerTests {
         _ = scheduler.commit(plan, finishing: [:])
         plan = scheduler.plan(now: .zero, memory: Unbounded())
         #expect(plan.spans == [PlannedSpan(id: RequestID(0), positions: 8..<9, rowByRow: true, samples: true)])
+    }
+
+    @Test("a request starts behind what is stored of it, and passes end where the state is to be stored")
+    func storedPrefix() {
+        var scheduler = Self.scheduler(step: 64, running: 1, block: 4, prompts: [30])
+        let memory = Unbounded(prefix: StoredPrefix(reusable: 8, boundaries: [16, 28]))
+        var positions: [Range<Int>] = []
+        var stored: [Int] = []
+        for _ in 0..<4 {
+            let plan = scheduler.plan(now: .zero, memory: memory)
+            positions += plan.spans.map(\.positions)
+            stored += plan.spans.filter(scheduler.isBoundary).map(\.positions.upperBound)
+            _ = scheduler.commit(plan, finishing: [:])
+        }
+        #expect(positions == [8..<16, 16..<28, 28..<30, 30..<31])
+        #expect(stored == [16, 28])
     }
 
     @Test("a large request is overtaken a bounded number of times")

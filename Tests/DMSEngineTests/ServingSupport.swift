@@ -54,12 +54,12 @@ enum Serving {
 
     static func configuration(
         kvType: ScalarType = .float32, budget: Int? = nil, step: Int = 40, running: Int = 8, waiting: Int = 256,
-        buffered: Int = 256, guaranteed: Bool = true
+        buffered: Int = 256, guaranteed: Bool = true, prefixes: Int = 8
     ) throws -> EngineConfiguration {
         try EngineConfiguration(
             kvType: kvType, slotsPerPage: 4, rowsPerBlock: block, budgetBytes: budget, tokensPerStep: step,
             maximumRunning: running, maximumWaiting: waiting, bufferedEvents: buffered,
-            guaranteesCompletion: guaranteed)
+            guaranteesCompletion: guaranteed, maximumPrefixes: prefixes)
     }
 
     /// Bytes of activations and logits of an engine.
@@ -100,13 +100,14 @@ enum Serving {
         }
     }
 
-    /// Each request by itself.
+    /// Each request by itself, from its first token.
     static func alone(
         _ model: LlamaModel, _ requests: [GenerationRequest], kvType: ScalarType = .float32,
         eviction: EvictionControl = .model
     ) async throws -> [Outcome] {
         let engine = try Engine(
-            model, configuration: try configuration(kvType: kvType, step: 8, running: 1), eviction: eviction)
+            model, configuration: try configuration(kvType: kvType, step: 8, running: 1, prefixes: 0),
+            eviction: eviction)
         var outcomes: [Outcome] = []
         for request in requests { outcomes += try await self.outcomes(engine, [request]) }
         await engine.shutDown()

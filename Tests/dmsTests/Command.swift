@@ -77,6 +77,20 @@ enum Command {
         try run(arguments, input: Array(input.utf8))
     }
 
+    /// Runs `dms` and kills it after some seconds, if it has not ended by then.
+    static func killed(_ arguments: [String], after seconds: Double) throws {
+        let process = Process()
+        process.executableURL = try binary()
+        process.arguments = arguments
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        Thread.sleep(forTimeInterval: seconds)
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        process.waitUntilExit()
+    }
+
     static func run(_ arguments: [String], input: [UInt8]) throws -> Result {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("dms-" + UUID().uuidString)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -12,6 +12,8 @@ public struct TokenGenerator: ~Copyable {
     private let eviction: EvictionControl
     private let sequence: Int
     private let isCancelled: () -> Bool
+    /// Leading tokens of the prompt that the operator held at the beginning.
+    private let cachedTokens: Int
     private let workspace: ForwardWorkspace
     private let logits: Tensor
     private var sampler: Sampler
@@ -26,20 +28,30 @@ public struct TokenGenerator: ~Copyable {
     public private(set) var timings = GenerationTimings()
 
     /// - Parameters:
-    ///   - attention: Where the sequence's keys and values live. It must not hold `sequence` yet.
+    ///   - attention: Where the sequence's keys and values live.
+    ///   - prompt: All tokens to be continued.
+    ///   - cachedTokens: How many of the prompt's first tokens `attention` holds of `sequence`, all but one at most;
+    ///     they are not run again.
     ///   - isCancelled: Asked before every forward pass; `true` ends the continuation.
-    /// - Throws: ``PromptError`` for a prompt that is empty or longer than the model's positions, ``ParameterError``
-    ///   for a bias of a token that the model does not have, `MemoryError` when there is no room for the activations.
+    /// - Throws: ``PromptError`` for a prompt that is empty, there as a whole, or longer than the model's positions,
+    ///   ``ParameterError`` for a bias of a token that the model does not have, `MemoryError` when there is no room for
+    ///   the activations.
     public init(
         _ model: LlamaModel, attention: any AttentionOperator, prompt: [Int32], parameters: GenerationParameters,
-        eviction: EvictionControl = .model, sequence: Int = 0, isCancelled: @escaping () -> Bool = { false }
+        cachedTokens: Int = 0, eviction: EvictionControl = .model, sequence: Int = 0,
+        isCancelled: @escaping () -> Bool = { false }
     ) throws {
         if prompt.isEmpty { throw PromptError.empty }
         let limit = model.configuration.maximumPositions
         if prompt.count > limit { throw PromptError.tooLong(tokens: prompt.count, limit: limit) }
         try parameters.sampling.validate(vocabularySize: model.configuration.vocabularySize)
+        if prompt.count == cachedTokens { throw PromptError.empty }
+        guard (0..<prompt.count).contains(cachedTokens) else {
+            throw ParameterError(
+                field: "cachedTokens", found: "\(cachedTokens)", required: "fewer than the prompt's \(prompt.count)")
+        }
         let workspace = try ForwardWorkspace(
-            model.configuration, maximumRows: min(parameters.prefillChunk, prompt.count))
+            model.configuration, maximumRows: min(parameters.prefillChunk, prompt.count - cachedTokens))
         let logits = try Tensor(rows: 1, columns: model.configuration.vocabularySize)
         self.workspace = workspace
         self.logits = logits
@@ -48,6 +60,7 @@ public struct TokenGenerator: ~Copyable {
         self.eviction = eviction
         self.sequence = sequence
         self.isCancelled = isCancelled
+        self.cachedTokens = cachedTokens
         self.prompt = prompt
         self.parameters = parameters
         sampler = Sampler(parameters.sampling)
@@ -88,13 +101,13 @@ public struct TokenGenerator: ~Copyable {
     /// - Returns: Whether the logits of the prompt's last token were computed.
     private mutating func prefill() throws -> Bool {
         let watch = Stopwatch()
-        var start = 0
+        var start = cachedTokens
         while start < prompt.count {
             let end = min(start + parameters.prefillChunk, prompt.count)
             guard try run(prompt[start..<end], firstPosition: start, needsLogits: end == prompt.count) else {
                 return false
             }
-            timings.prefillTokens = end
+            timings.prefillTokens = end - cachedTokens
             timings.prefillSeconds = watch.seconds
             start = end
         }

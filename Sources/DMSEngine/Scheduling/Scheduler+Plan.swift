@@ -85,6 +85,7 @@ extension Scheduler {
     private func extend(_ index: Int, _ memory: some SchedulerMemory, _ plan: inout StepPlan) -> Bool {
         let span = plan.spans[index]
         guard let request = running.first(where: { $0.id == span.id }),
+            !request.boundaries.contains(span.positions.upperBound),
             let piece = request.nextPiece(from: span.positions.upperBound, blockRows: limits.blockRows),
             piece.rowByRow == span.rowByRow, plan.rowCount + piece.positions.count <= limits.tokensPerStep
         else { return false }
@@ -108,14 +109,16 @@ extension Scheduler {
         for candidate in candidates {
             let hasActive = !active.isEmpty
             if hasActive, candidate.preemptedAt == endedCount { break }
-            guard let piece = candidate.nextPiece(from: 0, blockRows: limits.blockRows),
-                plan.rowCount + piece.positions.count <= limits.tokensPerStep
-            else { break }
-            while !isAdmissible(piece, memory, plan), let victim = stalled(hasActive: hasActive) {
+            let prefix = memory.storedPrefix(of: candidate.id)
+            let pieces = firstPieces(candidate, prefix, plan)
+            if pieces.isEmpty { break }
+            var piece = pieces.first { isAdmissible($0, memory, plan) }
+            while piece == nil, let victim = stalled(hasActive: hasActive) {
                 preempt(victim, &plan)
+                piece = pieces.first { isAdmissible($0, memory, plan) }
             }
-            if isAdmissible(piece, memory, plan) {
-                start(candidate.id, piece, overtaking: skipped, &plan)
+            if let piece {
+                start(candidate.id, piece, prefix.boundaries, overtaking: skipped, &plan)
             } else if running.isEmpty {
                 end(candidate.id, .memoryLimit, &plan)
             } else {
@@ -123,6 +126,18 @@ extension Scheduler {
                 if candidate.overtaken >= limits.overtakeLimit || skipped.count == limits.scanLimit { break }
             }
         }
+    }
+
+    /// What a request could start with and the step has rows for: the piece behind what is stored of it, else the
+    /// first of all.
+    private func firstPieces(
+        _ candidate: ScheduledRequest, _ prefix: StoredPrefix, _ plan: StepPlan
+    ) -> [PlannedSpan] {
+        // Memory in one piece is what an exclusive request is about; it shares nothing.
+        let reuses = prefix.reusable > candidate.base && exclusive != candidate.id
+        let starts = reuses ? [prefix.reusable, candidate.base] : [candidate.base]
+        return starts.compactMap { candidate.nextPiece(from: $0, blockRows: limits.blockRows) }
+            .filter { plan.rowCount + $0.positions.count <= limits.tokensPerStep }
     }
 
     /// Whether a first piece fits beside some growth of all that run; alone, whether it fits at all.
@@ -150,11 +165,14 @@ extension Scheduler {
     }
 
     private mutating func start(
-        _ id: RequestID, _ piece: PlannedSpan, overtaking skipped: [RequestID], _ plan: inout StepPlan
+        _ id: RequestID, _ piece: PlannedSpan, _ boundaries: [Int], overtaking skipped: [RequestID],
+        _ plan: inout StepPlan
     ) {
         guard let index = waiting.firstIndex(where: { $0.id == id }) else { return }
         var request = waiting.remove(at: index)
         request.overtaken = 0
+        request.computed = piece.positions.lowerBound
+        request.boundaries = boundaries
         running.insert(request, at: running.firstIndex { $0.id > id } ?? running.count)
         plan.spans.append(piece)
         for other in waiting.indices where skipped.contains(waiting[other].id) { waiting[other].overtaken += 1 }

@@ -22,6 +22,14 @@ struct Scheduler: Sendable {
 
     var isEmpty: Bool { running.isEmpty && waiting.isEmpty }
 
+    /// Whether a request runs that needs memory in one piece.
+    var runsExclusively: Bool { running.contains { $0.id == exclusive } }
+
+    /// Whether the state behind a span is to be stored.
+    func isBoundary(_ span: PlannedSpan) -> Bool {
+        running.contains { $0.id == span.id && $0.boundaries.contains(span.positions.upperBound) }
+    }
+
     /// The first deadline of all, `nil` when there is none.
     var nextDeadline: Duration? { (running + waiting).compactMap(\.deadline).min() }
 

@@ -58,17 +58,3 @@ final class BatchRunner {
     /// The logits of the n-th span that sampled in the last pass; valid until the next.
     func logits(_ index: Int) -> UnsafeBufferPointer<Float> { UnsafeBufferPointer(sampledLogits.view.row(index)) }
 }
-
-/// The cache as the scheduler sees it.
-struct CacheMemory: SchedulerMemory {
-    let cache: CompactAttention
-
-    func fits(_ spans: [PlannedSpan], removing removed: Set<RequestID>) -> Bool {
-        let spans = spans.map { span in
-            ForwardBatch.Span(
-                sequence: span.id.rawValue, rows: 0..<span.positions.count, firstPosition: span.positions.lowerBound,
-                rowByRow: span.rowByRow)
-        }
-        return cache.fits(spans, removing: Set(removed.map(\.rawValue)))
-    }
-}

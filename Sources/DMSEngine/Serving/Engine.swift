@@ -26,17 +26,19 @@ public final class Engine: Sendable {
     private let mailbox: Mailbox
     private let board = StatisticsBoard()
     private let bound: SequenceBound
+    private let sessions: SessionStore?
     /// What the budget leaves to the cache.
     private let cacheBudget: Int?
 
     /// - Parameters:
     ///   - tokenizer: Makes text of tokens; without it streams carry ids only, and stop strings are refused.
+    ///   - sessions: Where conversations are saved; without it requests that name one are refused.
     ///   - eviction: Who decides what is evicted, under the model's own rule.
     /// - Throws: ``ParameterError`` when the budget is smaller than activations and logits, `MemoryError` when the
     ///   system has no memory for these, ``EngineThreadError`` when it starts no thread.
     public init(
         _ model: LlamaModel, tokenizer: Tokenizer? = nil, configuration: EngineConfiguration,
-        eviction: EvictionControl = .model
+        sessions: SessionFolder? = nil, eviction: EvictionControl = .model
     ) throws {
         let rows = configuration.tokensPerStep
         let workspaceBytes = BatchRunner.byteCount(
@@ -53,6 +55,8 @@ public final class Engine: Sendable {
         bound = SequenceBound(
             shape: model.attentionShape, layerCount: model.configuration.layerCount,
             configuration: cacheConfiguration, retention: model.dms.map { (rule: $0.rule, assembly: $0.assembly) })
+        let store = sessions.map { SessionStore($0, model, cacheConfiguration) }
+        self.sessions = store
         mailbox = Mailbox(openLimit: configuration.maximumRunning + configuration.maximumWaiting)
         self.model = model
         self.tokenizer = tokenizer
@@ -64,8 +68,8 @@ public final class Engine: Sendable {
             model, cache: CompactAttention(serving: model, configuration: cacheConfiguration), eviction: eviction,
             maximumRows: rows, samplingRows: configuration.maximumRunning)
         let worker = EngineWorker(
-            runner, limits: limits, tokenizer: tokenizer, workspaceBytes: workspaceBytes, mailbox: mailbox,
-            board: board)
+            runner, limits: limits, maximumPrefixes: configuration.maximumPrefixes, sessions: store,
+            tokenizer: tokenizer, workspaceBytes: workspaceBytes, mailbox: mailbox, board: board)
         try EngineThread.start { worker.run() }
     }
 
@@ -76,14 +80,16 @@ public final class Engine: Sendable {
 
     /// Takes a request; it starts when its turn comes and memory allows.
     ///
-    /// Any thread may call it; it never waits for a pass.
+    /// Any thread may call it; it never waits for a pass. A saved conversation is read and checked before it returns.
     ///
     /// - Throws: ``PromptError`` or ``ParameterError`` for a request that the model cannot serve,
     ///   ``EngineError/overBudget(neededBytes:budgetBytes:)`` for one that could never be finished,
-    ///   ``EngineError/overloaded(limit:)``, ``EngineError/shutDown``.
+    ///   ``EngineError/overloaded(limit:)``, ``EngineError/shutDown``; `CheckpointError` for a saved conversation that
+    ///   is missing, damaged, or of another model or configuration.
     public func submit(_ request: GenerationRequest) throws -> GenerationStream {
-        try validate(request)
-        let (id, buffer) = try mailbox.submit(request, bufferedEvents: configuration.bufferedEvents)
+        let session = try session(of: request)
+        try validate(request, following: session)
+        let (id, buffer) = try mailbox.submit(request, session: session, bufferedEvents: configuration.bufferedEvents)
         return GenerationStream(id: id, buffer: buffer, mailbox: mailbox)
     }
 
@@ -107,9 +113,23 @@ public final class Engine: Sendable {
         return bound.worstCaseBytes(tokens: prompt + min(maximumTokens - 1, positions - prompt))
     }
 
-    private func validate(_ request: GenerationRequest) throws {
+    private func session(of request: GenerationRequest) throws -> SequenceFile? {
+        guard let name = request.continuing ?? request.saving else { return nil }
+        guard let sessions else {
+            throw ParameterError(
+                field: "session", found: "\(name)", required: "none, for an engine without a folder of sessions")
+        }
+        return try request.continuing.map {
+            try sessions.open($0, vocabularySize: model.configuration.vocabularySize)
+        }
+    }
+
+    /// - Parameter session: The conversation that the prompt follows.
+    private func validate(_ request: GenerationRequest, following session: SequenceFile?) throws {
         let limit = model.configuration.maximumPositions
-        if request.prompt.count > limit { throw PromptError.tooLong(tokens: request.prompt.count, limit: limit) }
+        let promptTokens = (session?.tokens.count ?? 0) + request.prompt.count
+        if promptTokens == session?.cachedCount { throw PromptError.empty }
+        if promptTokens > limit { throw PromptError.tooLong(tokens: promptTokens, limit: limit) }
         let vocabulary = model.configuration.vocabularySize
         // An id that the model does not have would fail the pass of all that share it.
         if let token = request.prompt.first(where: { !(0..<Int32(vocabulary)).contains($0) }) {
@@ -122,7 +142,7 @@ public final class Engine: Sendable {
                 required: "none, for an engine without a tokenizer")
         }
         guard let cacheBudget else { return }
-        let needed = neededBytes(promptTokens: request.prompt.count, maximumTokens: request.maximumTokens)
+        let needed = neededBytes(promptTokens: promptTokens, maximumTokens: request.maximumTokens)
         if needed > cacheBudget { throw EngineError.overBudget(neededBytes: needed, budgetBytes: cacheBudget) }
     }
 }

@@ -28,12 +28,17 @@ public struct EngineConfiguration: Sendable, Hashable {
     /// Without it, requests are refused only when they cannot fit though all is evicted, and one that turns out not to
     /// fit alone ends with ``FinishReason/memoryLimit``.
     public let guaranteesCompletion: Bool
+    /// The most prefixes of prompts that are kept for requests to come, 0 for none.
+    ///
+    /// They lie within the budget, and are given up before a request has to wait or give way for them. Their tokens, by
+    /// which they are found, are not in the budget, no more than those of open requests.
+    public let maximumPrefixes: Int
 
     /// - Throws: ``ParameterError`` for a value out of range, or a step too small for all streams and a block.
     public init(
         kvType: ScalarType = .float32, slotsPerPage: Int = 32, rowsPerBlock: Int = 64, budgetBytes: Int? = nil,
         tokensPerStep: Int = 512, maximumRunning: Int = 32, maximumWaiting: Int = 256, bufferedEvents: Int = 256,
-        guaranteesCompletion: Bool = true
+        guaranteesCompletion: Bool = true, maximumPrefixes: Int = 32
     ) throws(ParameterError) {
         func require(_ field: String, _ value: Int, _ range: ClosedRange<Int>) throws(ParameterError) {
             guard range.contains(value) else {
@@ -51,6 +56,7 @@ public struct EngineConfiguration: Sendable, Hashable {
         try require("bufferedEvents", bufferedEvents, 1...1 << 24)
         // Every stream gets a row of every step, and beside them a block must fit, or a prompt would never start.
         try require("tokensPerStep", tokensPerStep, maximumRunning - 1 + rowsPerBlock...1 << 20)
+        try require("maximumPrefixes", maximumPrefixes, 0...1 << 16)
         if let budgetBytes { try require("budgetBytes", budgetBytes, 1...Int.max) }
         self.kvType = kvType
         self.slotsPerPage = slotsPerPage
@@ -61,5 +67,6 @@ public struct EngineConfiguration: Sendable, Hashable {
         self.maximumWaiting = maximumWaiting
         self.bufferedEvents = bufferedEvents
         self.guaranteesCompletion = guaranteesCompletion
+        self.maximumPrefixes = maximumPrefixes
     }
 }

@@ -20,6 +20,15 @@ public struct EngineStatistics: Sendable, Hashable {
     /// Rows of all passes: prompts, decode, and what was computed again.
     public var computedTokens = 0
 
+    /// Prefixes of prompts that are stored now.
+    public var storedPrefixes = 0
+    /// Prefixes that were given up, for others or for requests that needed their memory.
+    public var reclaimedPrefixes = 0
+    /// Requests that started with a stored prefix, counted at every start.
+    public var prefixHits = 0
+    /// Tokens that these did not compute.
+    public var reusedTokens = 0
+
     /// Forward passes.
     public var steps = 0
     /// Their time, sampling and delivery included.
@@ -29,7 +38,7 @@ public struct EngineStatistics: Sendable, Hashable {
     /// The time of the last pass.
     public var lastStepSeconds = 0.0
 
-    /// Keys and values of live tokens.
+    /// Keys and values of live tokens, those of stored prefixes among them.
     public var liveBytes = 0
     /// What a dense cache would hold for the same tokens.
     public var denseBytes = 0

@@ -11,6 +11,8 @@ final class EngineWorker {
     private let mailbox: Mailbox
     private let board: StatisticsBoard
     private let runner: BatchRunner
+    private let prefixes: PrefixCache
+    private let sessions: SessionStore?
     private var scheduler: Scheduler
     private var requests: [RequestID: OpenRequest] = [:]
     private var statistics = EngineStatistics()
@@ -20,10 +22,12 @@ final class EngineWorker {
     private var lastReport: ContinuousClock.Instant?
 
     init(
-        _ runner: BatchRunner, limits: SchedulerLimits, tokenizer: Tokenizer?, workspaceBytes: Int, mailbox: Mailbox,
-        board: StatisticsBoard
+        _ runner: BatchRunner, limits: SchedulerLimits, maximumPrefixes: Int, sessions: SessionStore?,
+        tokenizer: Tokenizer?, workspaceBytes: Int, mailbox: Mailbox, board: StatisticsBoard
     ) {
         self.runner = runner
+        self.sessions = sessions
+        prefixes = PrefixCache(runner.cache, limit: maximumPrefixes)
         self.tokenizer = tokenizer
         self.mailbox = mailbox
         self.board = board
@@ -46,6 +50,7 @@ final class EngineWorker {
         // What was submitted before the engine closed, and not taken yet, is told as well.
         for command in mailbox.take(waits: false, until: nil) { apply(command) }
         for id in requests.keys.sorted() { fail(id, EngineError.shutDown) }
+        prefixes.removeAll()
         runner.cache.removeAll()
         isIdle = true
         publish()
@@ -67,8 +72,9 @@ final class EngineWorker {
             let deadline = submission.request.timeLimit.map { submission.submitted - start + $0 }
             scheduler.submit(
                 ScheduledRequest(
-                    id: submission.id, promptCount: submission.request.prompt.count,
-                    maximumTokens: submission.request.maximumTokens, deadline: deadline))
+                    id: submission.id, promptCount: request.promptCount,
+                    maximumTokens: submission.request.maximumTokens, deadline: deadline,
+                    base: submission.session?.cachedCount ?? 0))
             statistics.promptTokens += submission.request.prompt.count
         } catch {
             submission.buffer.fail(error)
@@ -81,13 +87,17 @@ final class EngineWorker {
 
     private func step() {
         let watch = Stopwatch()
-        let plan = scheduler.plan(now: .now - start, memory: CacheMemory(cache: runner.cache))
-        for id in plan.preempted { requests[id]?.preemptions += 1 }
+        let memory = CacheMemory(runner.cache, prefixes: prefixes) { [unowned self] id in self.requests[id] }
+        let plan = scheduler.plan(now: .now - start, memory: memory)
+        for id in plan.preempted { requests[id]?.notePreemption() }
         for id in plan.removed { runner.cache.remove(id.rawValue) }
         for completion in plan.completions { finish(completion) }
         isIdle = plan.isIdle
         defer { publish() }
         if plan.spans.isEmpty { return }
+        // It was promised an arena that nothing else has left holes in.
+        if scheduler.runsExclusively { prefixes.removeAll() }
+        memory.prepare(plan.spans)
         let planned = watch.seconds
         do {
             try run(plan)
@@ -105,6 +115,7 @@ final class EngineWorker {
     private func run(_ plan: StepPlan) throws {
         for span in plan.spans { requests[span.id]?.noteStart() }
         try runner.run(plan.spans) { span in requests[span.id]?.tokens[span.positions] ?? [] }
+        storePrefixes(plan.spans)
         var finishing: [RequestID: FinishReason] = [:]
         var failures: [RequestID: any Error] = [:]
         for (row, span) in plan.spans.filter(\.samples).enumerated() {
@@ -128,13 +139,35 @@ final class EngineWorker {
         for completion in completions where failures[completion.id] == nil { finish(completion) }
     }
 
+    private func storePrefixes(_ spans: [PlannedSpan]) {
+        if scheduler.runsExclusively { return }
+        for span in spans where scheduler.isBoundary(span) {
+            if let request = requests[span.id] { prefixes.store(request, count: span.positions.upperBound) }
+        }
+    }
+
     // MARK: Ends
 
     private func finish(_ completion: Completion) {
+        do {
+            try save(completion)
+        } catch {
+            return fail(completion.id, error)
+        }
         guard let request = close(completion.id) else { return }
         let summary = request.finished(completion.reason)
         statistics.finished[summary.reason, default: 0] += 1
         request.buffer.finish(.finished(summary))
+    }
+
+    /// Saves a conversation that came to an end of its own; what was cut short is not worth one that is there.
+    private func save(_ completion: Completion) throws {
+        guard let request = requests[completion.id], let name = request.request.saving else { return }
+        switch completion.reason {
+        case .stop, .stopString, .length, .contextLimit:
+            try sessions?.save(completion.id.rawValue, of: runner.cache, tokens: request.tokens, as: name)
+        case .memoryLimit, .deadline, .cancelled: break
+        }
     }
 
     private func fail(_ id: RequestID, _ error: any Error) {
@@ -158,6 +191,10 @@ final class EngineWorker {
         statistics.waiting = scheduler.waiting.count
         statistics.paused = (scheduler.running + scheduler.waiting).count(where: \.isPaused)
         statistics.preemptions = scheduler.preemptionCount
+        statistics.storedPrefixes = prefixes.count
+        statistics.reclaimedPrefixes = prefixes.counts.reclaimed
+        statistics.prefixHits = prefixes.counts.hits
+        statistics.reusedTokens = prefixes.counts.reusedTokens
         // A report goes through all streams of the cache, which is too much for every step of a small model.
         if isIdle || lastReport.map({ .now - $0 > .milliseconds(50) }) ?? true {
             lastReport = .now

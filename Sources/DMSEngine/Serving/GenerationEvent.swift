@@ -20,10 +20,14 @@ public struct GenerationSummary: Sendable, Hashable {
     public let reason: FinishReason
     /// Text that had been held back and follows that of the last token.
     public let text: String
+    /// Tokens of the request's prompt.
     public let promptTokens: Int
     public let generatedTokens: Int
     /// How often the request gave its memory back and was computed again.
     public let preemptions: Int
+    /// Tokens that were not computed when the request started last, because a stored prefix, or the conversation that
+    /// it continues, had them.
+    public let reusedTokens: Int
     /// From submission to the first pass, `nil` when there was none.
     public let queueSeconds: Double?
     /// From submission to the first token, `nil` when there was none.

@@ -1,6 +1,6 @@
 /// One continuation asked of an engine, validated as far as that needs no model.
 public struct GenerationRequest: Sendable, Hashable {
-    /// The prompt's tokens.
+    /// The prompt's tokens; of a conversation that is continued, those that are new.
     public let prompt: [Int32]
     public let sampling: SamplingParameters
     /// At most so many tokens.
@@ -13,13 +13,28 @@ public struct GenerationRequest: Sendable, Hashable {
     public let logProbabilities: Int?
     /// The time from submission after which the request ends unfinished.
     public let timeLimit: Duration?
+    /// Prefixes are shared between requests of equal salt only.
+    ///
+    /// Give every tenant its own: whoever shares a prefix can tell from the time that it was there.
+    public let cacheSalt: String?
+    /// A saved conversation that the prompt follows.
+    ///
+    /// It goes on as if it had never been interrupted, with the last token that it ended with, which had not been run.
+    public let continuing: SessionName?
+    /// Where the conversation is saved when the request has come to an end of its own.
+    ///
+    /// A request that is cancelled, that fails or runs out of time or memory leaves what was there. The file is written
+    /// between two steps of the engine, and everyone waits for it.
+    public let saving: SessionName?
 
-    /// - Throws: ``ParameterError`` for a value out of range, ``PromptError`` for an empty prompt.
+    /// - Throws: ``ParameterError`` for a value out of range, ``PromptError`` for a prompt that is empty and continues
+    ///   nothing.
     public init(
         prompt: [Int32], sampling: SamplingParameters = .greedy, maximumTokens: Int, endTokens: Set<Int32> = [],
-        stopStrings: [String] = [], logProbabilities: Int? = nil, timeLimit: Duration? = nil
+        stopStrings: [String] = [], logProbabilities: Int? = nil, timeLimit: Duration? = nil,
+        cacheSalt: String? = nil, continuing: SessionName? = nil, saving: SessionName? = nil
     ) throws {
-        if prompt.isEmpty { throw PromptError.empty }
+        if prompt.isEmpty, continuing == nil { throw PromptError.empty }
         guard (1...Int(Int32.max)).contains(maximumTokens) else {
             throw ParameterError(field: "maximumTokens", found: "\(maximumTokens)", required: "1 or more")
         }
@@ -39,5 +54,8 @@ public struct GenerationRequest: Sendable, Hashable {
         self.stopStrings = stopStrings
         self.logProbabilities = logProbabilities
         self.timeLimit = timeLimit
+        self.cacheSalt = cacheSalt
+        self.continuing = continuing
+        self.saving = saving
     }
 }

@@ -1,3 +1,5 @@
+import DMSCache
+
 /// The way into an engine: what other threads ask of it, taken by the engine's own thread between two steps.
 final class Mailbox: @unchecked Sendable {
     // Invariant for Sendable: everything that changes is touched with the lock held.
@@ -5,6 +7,8 @@ final class Mailbox: @unchecked Sendable {
     struct Submission: Sendable {
         let id: RequestID
         let request: GenerationRequest
+        /// What the request continues.
+        let session: SequenceFile?
         let buffer: StreamBuffer
         let submitted: ContinuousClock.Instant
     }
@@ -33,7 +37,9 @@ final class Mailbox: @unchecked Sendable {
     /// Takes a request.
     ///
     /// - Throws: ``EngineError/overloaded(limit:)`` or ``EngineError/shutDown``.
-    func submit(_ request: GenerationRequest, bufferedEvents: Int) throws(EngineError) -> (RequestID, StreamBuffer) {
+    func submit(
+        _ request: GenerationRequest, session: SequenceFile? = nil, bufferedEvents: Int
+    ) throws(EngineError) -> (RequestID, StreamBuffer) {
         let buffer = StreamBuffer(limit: bufferedEvents)
         let result = lock.withLock { () -> Result<RequestID, EngineError> in
             if closing != nil { return .failure(.shutDown) }
@@ -41,7 +47,8 @@ final class Mailbox: @unchecked Sendable {
             let id = RequestID(nextID)
             nextID += 1
             openCount += 1
-            commands.append(.submit(Submission(id: id, request: request, buffer: buffer, submitted: .now)))
+            commands.append(
+                .submit(Submission(id: id, request: request, session: session, buffer: buffer, submitted: .now)))
             lock.signal()
             return .success(id)
         }

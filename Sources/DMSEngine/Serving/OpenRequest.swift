@@ -1,3 +1,4 @@
+import DMSCache
 import DMSTokenizer
 
 /// A request between submission and end, with all that the scheduler does not need to know.
@@ -7,9 +8,16 @@ final class OpenRequest {
     let id: RequestID
     let request: GenerationRequest
     let buffer: StreamBuffer
-    /// The prompt and what was chosen so far.
+    /// The saved conversation that it continues.
+    let session: SequenceFile?
+    /// Tokens that it is to continue: those of the conversation and the prompt's.
+    let promptCount: Int
+    /// The conversation's, the prompt's and what was chosen so far.
     private(set) var tokens: [Int32]
-    var preemptions = 0
+    private(set) var preemptions = 0
+    /// Tokens that a stored prefix or the saved conversation had when the request started last.
+    var reusedTokens = 0
+    var prefixLookup: PrefixCache.Lookup?
     private let submitted: ContinuousClock.Instant
     private var started: ContinuousClock.Instant?
     private var firstToken: ContinuousClock.Instant?
@@ -21,16 +29,23 @@ final class OpenRequest {
         id = submission.id
         request = submission.request
         buffer = submission.buffer
+        session = submission.session
         submitted = submission.submitted
-        tokens = request.prompt
+        tokens = (session?.tokens ?? []) + request.prompt
+        promptCount = tokens.count
         sampler = Sampler(request.sampling)
-        sampler.observe(request.prompt)
+        sampler.observe(tokens)
         if let tokenizer { assembler = try TextAssembler(tokenizer, stopStrings: request.stopStrings) }
     }
 
-    private var generatedCount: Int { tokens.count - request.prompt.count }
+    private var generatedCount: Int { tokens.count - promptCount }
 
     func noteStart() { started = started ?? .now }
+
+    func notePreemption() {
+        preemptions += 1
+        reusedTokens = 0
+    }
 
     /// Chooses the next token and makes its event.
     ///
@@ -60,8 +75,8 @@ final class OpenRequest {
         }
         return GenerationSummary(
             reason: reason, text: text, promptTokens: request.prompt.count, generatedTokens: generatedCount,
-            preemptions: preemptions, queueSeconds: started.map(seconds), firstTokenSeconds: firstToken.map(seconds),
-            totalSeconds: seconds(.now))
+            preemptions: preemptions, reusedTokens: reusedTokens, queueSeconds: started.map(seconds),
+            firstTokenSeconds: firstToken.map(seconds), totalSeconds: seconds(.now))
     }
 
     private func seconds(_ instant: ContinuousClock.Instant) -> Double { (instant - submitted) / .seconds(1) }

@@ -1,0 +1,78 @@
+import DMSCache
+import DMSModel
+
+/// The cache as the scheduler sees it while it plans a step: stored prefixes count as free.
+final class CacheMemory: SchedulerMemory {
+    private let cache: CompactAttention
+    private let prefixes: PrefixCache
+    private let request: (RequestID) -> OpenRequest?
+    /// What removing sequences would free; as expensive as they are large, and asked for again and again.
+    private var freed: [Set<Int>: FreedMemory] = [:]
+
+    init(_ cache: CompactAttention, prefixes: PrefixCache, request: @escaping (RequestID) -> OpenRequest?) {
+        self.cache = cache
+        self.prefixes = prefixes
+        self.request = request
+    }
+
+    func storedPrefix(of id: RequestID) -> StoredPrefix {
+        // The tokens of a conversation arrived in other company than those of a prompt, so they share nothing.
+        guard let request = request(id), request.session == nil else { return StoredPrefix() }
+        return prefixes.stored(of: request)
+    }
+
+    func fits(_ spans: [PlannedSpan], removing removed: Set<RequestID>) -> Bool {
+        let origins = origins(of: spans, removing: removed)
+        let names = Set(removed.map(\.rawValue))
+        let rows = Self.rows(spans)
+        if cache.fits(rows, removing: names, starting: origins) { return true }
+        let reclaimable = prefixes.sequences.subtracting(Self.sources(origins))
+        if reclaimable.isEmpty { return false }
+        let all = names.union(reclaimable)
+        let freed = self.freed[all] ?? cache.memoryFreed(byRemoving: all)
+        self.freed[all] = freed
+        return cache.fits(rows, removing: all, freeing: freed, starting: origins)
+    }
+
+    /// Makes room for a planned pass at the expense of stored prefixes, and lets its sequences start with what is
+    /// stored of them; what the plan removes is gone.
+    func prepare(_ spans: [PlannedSpan]) {
+        let origins = origins(of: spans, removing: [])
+        let rows = Self.rows(spans)
+        prefixes.reclaim(but: Self.sources(origins)) { cache.fits(rows, starting: origins) }
+        for span in spans {
+            guard let origin = origins[span.id.rawValue] else { continue }
+            cache.start(span.id.rawValue, from: origin)
+            guard let request = request(span.id) else { continue }
+            request.reusedTokens = span.positions.lowerBound
+            if request.session == nil { prefixes.noteStart(request, count: span.positions.lowerBound) }
+        }
+    }
+
+    /// Where the sequences begin that are not there and do not begin with nothing.
+    private func origins(of spans: [PlannedSpan], removing removed: Set<RequestID>) -> [Int: SequenceOrigin] {
+        var origins: [Int: SequenceOrigin] = [:]
+        for span in spans where span.positions.lowerBound > 0 {
+            let isThere = cache.tokenCount(of: span.id.rawValue) > 0 && !removed.contains(span.id)
+            guard !isThere, let request = request(span.id) else { continue }
+            origins[span.id.rawValue] =
+                request.session.map { SequenceOrigin.file($0) }
+                ?? .copy(of: prefixes.sequence(for: request, count: span.positions.lowerBound))
+        }
+        return origins
+    }
+
+    private static func sources(_ origins: [Int: SequenceOrigin]) -> Set<Int> {
+        var sources: Set<Int> = []
+        for case .copy(let source) in origins.values { sources.insert(source) }
+        return sources
+    }
+
+    private static func rows(_ spans: [PlannedSpan]) -> [ForwardBatch.Span] {
+        spans.map { span in
+            ForwardBatch.Span(
+                sequence: span.id.rawValue, rows: 0..<span.positions.count, firstPosition: span.positions.lowerBound,
+                rowByRow: span.rowByRow)
+        }
+    }
+}
