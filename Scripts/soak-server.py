@@ -22,6 +22,7 @@ CLIENTS = int(sys.argv[3]) if len(sys.argv) > 3 else 16
 OPTIONS = sys.argv[4:]
 MAX_BODY = 1 << 16
 PATIENCE = 60
+HEAD = "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 WORDS = "the password is falcon and river of a stone near old green paths".split()
 
 counts = {}
@@ -151,7 +152,7 @@ def broken_json(random):
 
 
 def oversized(random):
-    head = f"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {MAX_BODY * 100}\r\n\r\n"
+    head = HEAD + f"Content-Length: {MAX_BODY * 100}\r\n\r\n"
     try:
         answer = raw(head.encode() + b" " * (MAX_BODY + 1))
     except ConnectionError:
@@ -162,7 +163,7 @@ def oversized(random):
 
 def half_a_request(random):
     with socket.create_connection((server.host, server.port), timeout=PATIENCE) as connection:
-        connection.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"mo")
+        connection.sendall((HEAD + 'Content-Length: 100\r\n\r\n{"mo').encode())
         time.sleep(random.uniform(0, 4))
 
 
@@ -214,9 +215,9 @@ else:
     for name in ["dms_generations_running", "dms_generations_waiting", "dms_generations_paused"]:
         if values[name] != 0:
             problems.append(f"{name} is {values[name]:.0f} when nobody asks for anything")
-    left = values["dms_kv_pages"] - values.get("dms_prefix_pages", 0)
-    if left != 0:
-        problems.append(f"{left:.0f} pages belong to nobody")
+    # Stored prefixes have pages of their own: --max-prefixes 0 for this check.
+    if values["dms_prefixes_stored"] == 0 and values["dms_kv_pages"] != 0:
+        problems.append(f"{values['dms_kv_pages']:.0f} pages belong to nobody")
     if values["dms_kv_allocated_peak_bytes"] > values.get("dms_kv_budget_bytes", float("inf")):
         problems.append("the budget was exceeded")
     quarter = max(1, len(samples) // 4)

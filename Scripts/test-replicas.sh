@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs three replicas of `dms serve` behind nginx with deploy/nginx.conf, and looks at where requests go, with one of them
-# gone as well. Needs nginx, curl and python3. Usage: Scripts/test-replicas.sh PATH_TO_DMS
+# Runs three replicas of `dms serve` behind nginx with deploy/nginx.conf, and looks at where requests go, also with one of
+# them gone. Needs nginx, curl and python3. Usage: Scripts/test-replicas.sh PATH_TO_DMS
 set -euo pipefail
 cd "$(dirname "$0")/.."
 dms=$(realpath "$1")
@@ -33,12 +33,14 @@ model=$(curl --silent http://127.0.0.1:8081/v1/models | sed -E 's/.*"id": ?"([^"
 replica() {
     local head
     head=$(printf 'conversation %d %.0s' $(yes "$1" | head -n 80))
-    python3 - "$model" "$head" "$2" <<'PYTHON' | curl --silent --show-error --fail --output "$work/answer" \
-        --header "Content-Type: application/json" --dump-header - --data-binary @- http://127.0.0.1:8080/v1/completions | sed -nE 's/^x-replica: .*:([0-9]+).*/\1/Ip'
+    python3 - "$model" "$head" "$2" >"$work/body" <<'PYTHON'
 import json, sys
 model, head, turn = sys.argv[1:4]
 print(json.dumps({"prompt": head + "turn " + turn, "model": model, "max_tokens": 2}))
 PYTHON
+    curl --silent --show-error --fail --output "$work/answer" --dump-header - --data-binary "@$work/body" \
+        --header "Content-Type: application/json" http://127.0.0.1:8080/v1/completions |
+        sed -nE 's/^x-replica: .*:([0-9]+).*/\1/Ip'
 }
 
 declare -A home count

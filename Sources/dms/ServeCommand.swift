@@ -65,6 +65,12 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Answers that wait beside them.", valueName: "count"))
     var maxQueue = 256
 
+    @Option(
+        help: ArgumentHelp(
+            "Beginnings of prompts that are kept for others that begin alike, within --kv-budget; 0 for none.",
+            valueName: "count"))
+    var maxPrefixes = 32
+
     @Flag(help: "Evict nothing.")
     var noEvict = false
 
@@ -119,7 +125,8 @@ struct ServeCommand: AsyncParsableCommand {
         let block = 64
         return try EngineConfiguration(
             kvType: cache.type(for: compute.precision), rowsPerBlock: block, budgetBytes: kvBudget.bytes,
-            tokensPerStep: max(512, maxConcurrency + block), maximumRunning: maxConcurrency, maximumWaiting: maxQueue)
+            tokensPerStep: max(512, maxConcurrency + block), maximumRunning: maxConcurrency, maximumWaiting: maxQueue,
+            maximumPrefixes: maxPrefixes)
     }
 
     private func logger() -> Logger {

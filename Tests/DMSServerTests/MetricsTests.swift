@@ -32,12 +32,14 @@ struct MetricsTests {
         let metrics = ServerMetrics()
         metrics.noteEnd(
             GenerationSummary(
-                reason: .length, text: "", promptTokens: 1, generatedTokens: 5, preemptions: 0, queueSeconds: 0.5,
+                reason: .length, text: "", promptTokens: 1, generatedTokens: 5, preemptions: 0, reusedTokens: 0,
+                queueSeconds: 0.5,
                 firstTokenSeconds: 1, totalSeconds: 3))
         // Neither a first token nor a second one.
         metrics.noteEnd(
             GenerationSummary(
-                reason: .deadline, text: "", promptTokens: 1, generatedTokens: 0, preemptions: 0, queueSeconds: nil,
+                reason: .deadline, text: "", promptTokens: 1, generatedTokens: 0, preemptions: 0, reusedTokens: 0,
+                queueSeconds: nil,
                 firstTokenSeconds: nil, totalSeconds: 2))
         let values = metrics.values
         #expect(values.queueTime.total == 1 && values.timeToFirstToken.sum == 1)

@@ -72,7 +72,7 @@ struct ResponseTests {
     }
 
     @Test("no text can break an event")
-    func events() {
+    func events() throws {
         let text = "a\r\n\ndata: {}\u{2028}\u{2029}\u{0}\"\\"
         let event = ServerSentEvents.event(JSONObject(["t": .string(text)]))
         #expect(event.hasPrefix("data: ") && event.hasSuffix("\n\n"))
@@ -108,7 +108,8 @@ struct ResponseTests {
         func summary(_ reason: FinishReason, text: String = "") -> GenerationEvent {
             .finished(
                 GenerationSummary(
-                    reason: reason, text: text, promptTokens: 1, generatedTokens: 2, preemptions: 0, queueSeconds: 0,
+                    reason: reason, text: text, promptTokens: 1, generatedTokens: 2, preemptions: 0, reusedTokens: 0,
+                    queueSeconds: 0,
                     firstTokenSeconds: 0, totalSeconds: 1))
         }
         func token(_ id: Int32, _ text: String) -> GenerationEvent {

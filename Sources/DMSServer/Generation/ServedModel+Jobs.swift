@@ -8,6 +8,8 @@ struct JobSettings: Sendable {
     var timeLimit: Duration?
     /// Names the answer.
     var requestID: String
+    /// Who shares stored prefixes: requests with the same API key.
+    var cacheSalt: String?
 }
 
 extension ServedModel {
@@ -91,7 +93,8 @@ extension ServedModel {
                         try GenerationRequest(
                             prompt: prompt, sampling: sampling, maximumTokens: maximumTokens,
                             endTokens: options.ignoresEnd ? [] : endTokens, stopStrings: options.stopStrings,
-                            logProbabilities: logProbabilities, timeLimit: settings.timeLimit))
+                            logProbabilities: logProbabilities, timeLimit: settings.timeLimit,
+                            cacheSalt: settings.cacheSalt))
                 }
             }
         } catch {

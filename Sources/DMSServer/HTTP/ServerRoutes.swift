@@ -1,6 +1,7 @@
 import DMSEngine
 import DMSJSON
 import DMSTokenizer
+import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 
@@ -37,11 +38,11 @@ struct ServerRoutes: Sendable {
         }
         router.post("/v1/completions") { request, context in
             let body = try CompletionRequest(try await bodies.object(request, context), limits: configuration.limits)
-            return try await responder.respond(try model.job(body, settings(context)), context)
+            return try await responder.respond(try model.job(body, settings(request, context)), context)
         }
         router.post("/v1/chat/completions") { request, context in
             let body = try ChatRequest(try await bodies.object(request, context), limits: configuration.limits)
-            return try await responder.respond(try model.job(body, settings(context)), context)
+            return try await responder.respond(try model.job(body, settings(request, context)), context)
         }
         router.post("/tokenize") { request, context in
             Response(tokenize(try TokenizeRequest(try await bodies.object(request, context))))
@@ -66,9 +67,11 @@ struct ServerRoutes: Sendable {
         MetricsReport(engine: model.engine.statistics, server: metrics.values, connections: connections.count)
     }
 
-    private func settings(_ context: ServerContext) -> JobSettings {
+    private func settings(_ request: Request, _ context: ServerContext) -> JobSettings {
+        // Without keys whatever a client presents means nothing, and everybody is one.
         JobSettings(
-            limits: configuration.limits, timeLimit: configuration.requestTimeLimit, requestID: context.requestID)
+            limits: configuration.limits, timeLimit: configuration.requestTimeLimit, requestID: context.requestID,
+            cacheSalt: configuration.keys.isEmpty ? nil : request.headers[.authorization])
     }
 
     private func health() -> Response {

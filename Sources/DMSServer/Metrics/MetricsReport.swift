@@ -72,6 +72,10 @@ struct MetricsReport {
             out.add("dms_kv_budget_bytes", .gauge, "What may be allocated.", budget)
         }
         out.add("dms_workspace_bytes", .gauge, "Activations and logits.", engine.workspaceBytes)
+        out.add("dms_prefixes_stored", .gauge, "Prefixes of prompts that are stored.", engine.storedPrefixes)
+        out.add("dms_prefixes_reclaimed_total", .counter, "Prefixes that were given up.", engine.reclaimedPrefixes)
+        out.add("dms_prefix_hits_total", .counter, "Continuations that began with a prefix.", engine.prefixHits)
+        out.add("dms_prefix_tokens_total", .counter, "Tokens that these did not compute.", engine.reusedTokens)
         out.add("dms_kv_pages", .gauge, "Cache pages in use.", engine.pagesInUse)
         out.add("dms_kv_decisions_total", .counter, "Decisions of all gates.", engine.decisions)
         out.add("dms_kv_evictions_total", .counter, "Those among them that evict.", engine.evictions)
