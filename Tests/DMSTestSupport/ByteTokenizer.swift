@@ -25,6 +25,24 @@ public enum ByteTokenizer {
         return Unicode.Scalar(UInt32(0x100 + rank)) ?? "?"
     }
 
+    /// The entries of a `tokenizer.json` with further special tokens, whose ids follow those of the vocabulary.
+    public static func file(adding specials: [String]) -> JSONObject {
+        var object = file
+        let further = specials.enumerated().map { index, content in
+            addedToken(vocabulary.count + index, content)
+        }
+        object["added_tokens"] = .array((object["added_tokens"]?.arrayValue ?? []) + further)
+        return object
+    }
+
+    private static func addedToken(_ id: Int, _ content: String) -> JSONValue {
+        .object(
+            JSONObject([
+                "id": .integer(Int64(id)), "content": .string(content), "single_word": .bool(false),
+                "lstrip": .bool(false), "rstrip": .bool(false), "normalized": .bool(false), "special": .bool(true),
+            ]))
+    }
+
     /// The entries of its `tokenizer.json`.
     public static let file: JSONObject = {
         let pattern =
@@ -34,13 +52,7 @@ public enum ByteTokenizer {
             for (key, value) in extra { object[key] = value }
             return .object(object)
         }
-        let added: [JSONValue] = specials.enumerated().map { id, content in
-            .object(
-                JSONObject([
-                    "id": .integer(Int64(id)), "content": .string(content), "single_word": .bool(false),
-                    "lstrip": .bool(false), "rstrip": .bool(false), "normalized": .bool(false), "special": .bool(true),
-                ]))
-        }
+        let added = specials.enumerated().map { addedToken($0.offset, $0.element) }
         let split = JSONObject([
             "type": .string("Split"), "pattern": .object(JSONObject(["Regex": .string(pattern)])),
             "behavior": .string("Isolated"), "invert": .bool(false),
