@@ -49,7 +49,7 @@ ask() {
 }
 stream=$(ask "$address/v1/completions" \
     -d '{"model": "recall-chat", "prompt": "The password is pillow. The password is", "temperature": 0, "stream": true}')
-test "$(tail -n 2 <<<"$stream" | head -n 1)" = "data: [DONE]"
+test "$(tail -n 1 <<<"$stream")" = "data: [DONE]"
 test "$(ask "$address/tokenize" -d '{"content": "The password"}')" != ""
 test "$(curl --silent --output /dev/null --write-out '%{http_code}' "$address/health")" = 200
 test "$(curl --silent --output /dev/null --write-out '%{http_code}' "$address/v1/models")" = 401

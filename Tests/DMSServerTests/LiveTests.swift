@@ -175,7 +175,7 @@ struct LiveTests {
         #expect(text.contains("shutting_down") == (grace == 0))
         #expect(text.contains("\"finish_reason\":\"length\"") == (grace != 0))
         await model.engine.shutDown()
-        #expect(model.engine.statistics.running == 0)
+        #expect(model.engine.statistics.pagesInUse == 0)
         await #expect(throws: (any Error).self) {
             try await RawConnection.with(port: port) { _, _ in }
         }
