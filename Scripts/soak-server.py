@@ -74,7 +74,7 @@ class Server:
 
 
 def body(random, stream=True):
-    prompt = " ".join(random.choice(WORDS) for _ in range(random.choice([3, 20, 100, 400])))
+    prompt = " ".join(random.choice(WORDS) for _ in range(random.choice([3, 20, 100, 200])))
     return json.dumps({
         "model": MODEL, "prompt": prompt, "max_tokens": random.choice([1, 20, 100, 300]), "stream": stream,
         "temperature": random.choice([0, 1]), "ignore_eos": True, "n": random.choice([1, 1, 1, 3])}).encode()

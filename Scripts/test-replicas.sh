@@ -29,7 +29,7 @@ for port in 8081 8082 8083 8080; do
 done
 model=$(curl --silent http://127.0.0.1:8081/v1/models | sed -E 's/.*"id": ?"([^"]*)".*/\1/')
 
-# Which replica answers a prompt that begins with a conversation's number and goes on in another way each time.
+# Which replica answers a prompt whose first 512 bytes name a conversation, and that goes on in another way each time.
 replica() {
     local head
     head=$(printf 'conversation %d %.0s' $(yes "$1" | head -n 80))
