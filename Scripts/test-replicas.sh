@@ -19,6 +19,7 @@ for port in 8081 8082 8083; do
     processes+=("$!")
 done
 sed "s|/run/nginx.pid|$work/nginx.pid|" deploy/nginx.conf >"$work/nginx.conf"
+cp deploy/affinity.conf "$work"
 nginx -c "$work/nginx.conf" -g "daemon off;" &
 processes+=("$!")
 for port in 8081 8082 8083 8080; do

@@ -4,6 +4,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 dms=$(realpath "$1")
+if ! python3 -c 'import venv, ensurepip' 2>/dev/null || ! command -v curl >/dev/null; then
+    echo "skipped: python3 with venv, or curl, is not installed"
+    exit 0
+fi
 work=$(mktemp -d)
 server=""
 trap '[ -z "$server" ] || kill -9 "$server" 2>/dev/null || true; rm -rf "$work"' EXIT

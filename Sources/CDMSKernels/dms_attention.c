@@ -17,8 +17,8 @@ enum {
     TILE_ROWS = 128,        // rows of a tile: they pay for packing the keys, and all of it fits the L2 cache
     DECODE_ROWS = 8,        // up to so many rows of a sequence, splits are work of their own
     SPLIT_SLOTS = SPLIT_BLOCKS * DMS_ATTENTION_BLOCK,
-    // A thread takes consecutive items at once, for the next one is fetched from memory while one is in work; in shares
-    // small enough that threads end together.
+    // A thread takes consecutive splits at once, for the next one is fetched from memory while one is in work; in
+    // shares small enough that threads end together. A tile that is done as a whole is a share of its own.
     SHARES_PER_THREAD = 4,
 };
 
@@ -41,7 +41,8 @@ typedef struct {
     size_t group;           // query heads per KV head
     size_t tile_positions;  // most positions of a tile
     size_t tile_rows;
-    size_t tile_count, item_count, partial_rows;
+    size_t tile_count, partial_rows;
+    size_t whole_count, split_count;  // items: the tiles done as a whole first, the longest of all, then the splits
 } plan_t;
 
 typedef struct {
@@ -50,7 +51,7 @@ typedef struct {
     plan_t plan;
     tile_t *tiles;
     item_t *items;
-    size_t share;  // items that a thread takes at once
+    size_t share;  // splits that a thread takes at once
     dms_attention_state partials;
     char *workers;
     size_t worker_bytes;
@@ -73,23 +74,26 @@ static size_t slot_count(const dms_attention_sequence *sequence, size_t head) {
     return count;
 }
 
-static void plan_tile(plan_t *plan, tile_t *tiles, item_t *items, tile_t tile) {
+static void plan_tile(plan_t *plan, tile_t *tiles, item_t *whole_items, item_t *split_items, tile_t tile) {
     if (tiles) {
         tile_t *stored = tiles + plan->tile_count;
         *stored = tile;
         stored->partial = plan->partial_rows;
         atomic_init(&stored->remaining, tile.splits);
-        for (size_t split = 0; split < tile.splits; ++split) {
-            items[plan->item_count + split] = (item_t){plan->tile_count, split};
-        }
+        item_t *items = tile.splits == 1 ? whole_items + plan->whole_count : split_items + plan->split_count;
+        for (size_t split = 0; split < tile.splits; ++split) items[split] = (item_t){plan->tile_count, split};
     }
     plan->tile_count += 1;
-    plan->item_count += tile.splits;
-    if (tile.splits > 1) plan->partial_rows += tile.splits * tile.count * plan->group;
+    if (tile.splits == 1) {
+        plan->whole_count += 1;
+    } else {
+        plan->split_count += tile.splits;
+        plan->partial_rows += tile.splits * tile.count * plan->group;
+    }
 }
 
 // Counts tiles, items and partial rows, and lists them unless `tiles` is NULL.
-static plan_t make_plan(const dms_attention_args *args, tile_t *tiles, item_t *items) {
+static plan_t make_plan(const dms_attention_args *args, tile_t *tiles, item_t *whole_items, item_t *split_items) {
     plan_t plan = {0};
     plan.shape.head_dim = args->head_dim;
     plan.shape.padded_dim = dms_round_up(args->head_dim, DMS_ATTENTION_PAD);
@@ -112,7 +116,7 @@ static plan_t make_plan(const dms_attention_args *args, tile_t *tiles, item_t *i
             for (size_t tile = tile_count; tile-- > 0;) {
                 size_t first = tile * plan.tile_positions;
                 size_t count = DMS_MIN(plan.tile_positions, sequence->rows - first);
-                plan_tile(&plan, tiles, items,
+                plan_tile(&plan, tiles, whole_items, split_items,
                           (tile_t){.sequence = (uint32_t)s, .head = (uint32_t)head, .first = first, .count = count,
                                    .splits = splits});
             }
@@ -236,14 +240,14 @@ static dms_slot_cursor item_cursor(const call_t *call, const item_t *item) {
     return dms_slot_cursor_at(call->args->sequences + tile->sequence, tile->head, item->split * SPLIT_SLOTS);
 }
 
-// One split of a tile. Whoever finishes the last one puts all of them together.
-static void attend_item(const call_t *call, const item_t *item, const item_t *following, const worker_t *worker) {
+// One split of a tile, at the cursor. Whoever finishes the last one puts all of them together.
+static void attend_item(const call_t *call, const item_t *item, const worker_t *worker, dms_slot_cursor *cursor,
+                        const dms_slot_cursor *following) {
     tile_t *tile = call->tiles + item->tile;
     const plan_t *plan = &call->plan;
     size_t rows = tile->count * plan->group;
     dms_attention_state state = state_from(plan, &call->partials, tile->partial + item->split * rows);
-    dms_slot_cursor cursor = item_cursor(call, item), ahead = item_cursor(call, following);
-    attend_split(call, tile, worker, &cursor, &ahead, &state);
+    attend_split(call, tile, worker, cursor, following, &state);
     if (atomic_fetch_sub_explicit(&tile->remaining, 1, memory_order_acq_rel) != 1) return;
     clear(plan, rows, &worker->total);
     for (size_t split = 0; split < tile->splits; ++split) {
@@ -253,21 +257,36 @@ static void attend_item(const call_t *call, const item_t *item, const item_t *fo
     finish_tile(call, tile, &worker->total);
 }
 
-static void run_share(void *info, size_t index, size_t worker_index) {
-    call_t *call = info;
-    dms_arena arena = {call->workers + worker_index * call->worker_bytes, 0};
-    worker_t worker = take_worker(&arena, &call->plan);
-    size_t first = index * call->share, end = DMS_MIN(first + call->share, call->plan.item_count);
-    for (size_t i = first; i < end; ++i) {
-        const item_t *item = call->items + i;
-        tile_t *tile = call->tiles + item->tile;
-        if (i == first || item->tile != item[-1].tile) pack_tile(call, tile, &worker);
-        if (tile->splits == 1) {
-            attend_tile(call, tile, &worker);
-        } else {
-            attend_item(call, item, i + 1 < end ? item + 1 : item, &worker);
+static void attend_items(const call_t *call, const item_t *item, const item_t *end, const worker_t *worker) {
+    dms_slot_cursor cursor = item_cursor(call, item);
+    pack_tile(call, call->tiles + item->tile, worker);
+    for (; item < end; ++item) {
+        if (item + 1 == end || item[1].tile == item->tile) {
+            attend_item(call, item, worker, &cursor, NULL);
+            continue;
         }
+        dms_slot_cursor following = item_cursor(call, item + 1);
+        attend_item(call, item, worker, &cursor, &following);
+        cursor = following;
+        pack_tile(call, call->tiles + item[1].tile, worker);
     }
+}
+
+static void run_share(void *info, size_t index, size_t worker_index) {
+    const call_t *call = info;
+    const plan_t *plan = &call->plan;
+    dms_arena arena = {call->workers + worker_index * call->worker_bytes, 0};
+    worker_t worker = take_worker(&arena, plan);
+    if (index < plan->whole_count) {
+        const tile_t *tile = call->tiles + call->items[index].tile;
+        pack_tile(call, tile, &worker);
+        attend_tile(call, tile, &worker);
+        return;
+    }
+    size_t first = (index - plan->whole_count) * call->share;
+    size_t end = DMS_MIN(first + call->share, plan->split_count);
+    const item_t *splits = call->items + plan->whole_count;
+    attend_items(call, splits + first, splits + end, &worker);
 }
 
 // MARK: Interface
@@ -278,29 +297,28 @@ static size_t take_call(call_t *call, char *scratch, size_t threads) {
     call->worker_bytes = worker.used;
     dms_arena arena = {scratch, 0};
     call->tiles = dms_take(&arena, call->plan.tile_count * sizeof(tile_t));
-    call->items = dms_take(&arena, call->plan.item_count * sizeof(item_t));
+    call->items = dms_take(&arena, (call->plan.whole_count + call->plan.split_count) * sizeof(item_t));
     call->partials = take_state(&arena, &call->plan, call->plan.partial_rows);
     call->workers = dms_take(&arena, threads * call->worker_bytes);
     return arena.used;
 }
 
 size_t dms_attention_scratch_bytes(const dms_context *context, const dms_attention_args *args) {
-    call_t call = {.args = args, .plan = make_plan(args, NULL, NULL)};
+    call_t call = {.args = args, .plan = make_plan(args, NULL, NULL, NULL)};
     return take_call(&call, NULL, (size_t)context->threads) + DMS_ARENA_ALIGNMENT;
 }
 
 void dms_attention(dms_context *context, const dms_attention_args *args) {
     int32_t narrow = args->kv_type == DMS_BF16 || args->kv_type == DMS_FP8_E4M3 || args->kv_type == DMS_INT8;
     const dms_attention_kernels *kernels = context->attention;
-    call_t call = {.args = args, .plan = make_plan(args, NULL, NULL)};
+    call_t call = {.args = args, .plan = make_plan(args, NULL, NULL, NULL)};
     call.ops = args->precision == DMS_PRECISION_BF16 && narrow ? &kernels->bf16 : &kernels->fp32;
     char *scratch = (char *)dms_round_up((size_t)args->scratch, DMS_ARENA_ALIGNMENT);
     take_call(&call, scratch, (size_t)context->threads);
-    make_plan(args, call.tiles, call.items);
-    // Tiles done as a whole are long already, and each of another length.
-    size_t shares = (size_t)context->threads * SHARES_PER_THREAD;
-    call.share = call.plan.partial_rows == 0 ? 1 : DMS_MAX((size_t)1, call.plan.item_count / shares);
-    dms_parallel(context, (call.plan.item_count + call.share - 1) / call.share, run_share, &call);
+    make_plan(args, call.tiles, call.items, call.items + call.plan.whole_count);
+    size_t splits = call.plan.split_count;
+    call.share = DMS_MAX((size_t)1, splits / ((size_t)context->threads * SHARES_PER_THREAD));
+    dms_parallel(context, call.plan.whole_count + (splits + call.share - 1) / call.share, run_share, &call);
 }
 
 const dms_attention_kernels *dms_attention_kernels_for(dms_isa isa) {

@@ -7,6 +7,15 @@ public enum EvictionControl: Sendable {
     case off
     /// Decisions from elsewhere: controls, benchmarks, tests. The borrowed channel is treated as the checkpoint says.
     case forced(any EvictionSource)
+
+    /// The name in files.
+    public var name: String {
+        switch self {
+        case .model: "model"
+        case .off: "off"
+        case .forced: "forced"
+        }
+    }
 }
 
 /// Decisions that do not come from the model.

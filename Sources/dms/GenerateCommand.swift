@@ -100,8 +100,10 @@ struct GenerateCommand: ParsableCommand {
             path: try model ?? ShippedModel.path(), precision: compute.precision, kernels: kernels)
         let configuration = CacheConfiguration(kvType: cache.type(for: compute.precision))
         let retention = noEvict ? nil : loaded.model.dms.map { (rule: $0.rule, assembly: $0.assembly) }
+        let eviction: EvictionControl = noEvict ? .off : .model
         var conversation = try session.map {
-            try GenerateSession(path: $0, loaded, configuration: configuration, retention: retention)
+            try GenerateSession(
+                path: $0, loaded, configuration: configuration, retention: retention, eviction: eviction)
         }
         let new = loaded.tokenizer.encode(text, addSpecialTokens: !noBos && conversation?.restored == nil)
         let ids = (conversation?.tokens ?? []) + new
@@ -111,7 +113,7 @@ struct GenerateCommand: ParsableCommand {
         try conversation?.restore(kv)
         let tokens = try TokenGenerator(
             loaded.model, attention: kv, prompt: ids, parameters: parameters(loaded, maximumTokens: limit),
-            cachedTokens: conversation?.cachedTokens ?? 0, eviction: noEvict ? .off : .model)
+            cachedTokens: conversation?.cachedTokens ?? 0, eviction: eviction)
         var generator = try TextGenerator(
             tokens, tokenizer: loaded.tokenizer, stopStrings: stop + (demo.map { [$0.stop] } ?? []))
         var continuation = ""

@@ -19,12 +19,13 @@ struct GenerateSession {
     /// - Throws: `CheckpointError` for a file that is not one of this model and these options.
     init(
         path: String, _ loaded: LoadedModel, configuration: CacheConfiguration,
-        retention: (rule: RetentionRule, assembly: DecisionAssembly)?
+        retention: (rule: RetentionRule, assembly: DecisionAssembly)?, eviction: EvictionControl
     ) throws {
         self.path = path
         let fingerprint = try ModelFingerprint(loaded.directory, metadata: loaded.dms)
         identity = SequenceIdentity(
-            loaded.model, fingerprint: fingerprint, configuration: configuration, retention: retention)
+            loaded.model, fingerprint: fingerprint, configuration: configuration, retention: retention,
+            eviction: eviction)
         restored = MappedFile.exists(path: path) ? try SequenceFile(path: path, identity: identity) : nil
         try restored?.requireTokens(below: loaded.model.configuration.vocabularySize)
     }

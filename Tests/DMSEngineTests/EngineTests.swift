@@ -10,18 +10,6 @@ import Testing
 /// Budgets, consumers that misbehave, ends of every kind.
 @Suite("Engine")
 struct EngineTests {
-    private static func waitUntil(_ condition: () -> Bool) async {
-        // Two minutes, which only a failure takes.
-        let limit = ContinuousClock.now + .seconds(120)
-        while !condition() {
-            guard .now < limit else {
-                Issue.record("waited in vain")
-                return
-            }
-            try? await Task.sleep(for: .milliseconds(2))
-        }
-    }
-
     private static func long(_ tokens: Int = 2000, prompt: Int = 5, timeLimit: Duration? = nil) throws
         -> GenerationRequest
     {
@@ -86,7 +74,7 @@ struct EngineTests {
         let engine = try Engine(model, configuration: try Serving.configuration(running: 2, buffered: 3))
         let request = try Self.long(60)
         let slow = try engine.submit(request)
-        await Self.waitUntil { engine.statistics.paused == 1 }
+        #expect(await comesTrue { engine.statistics.paused == 1 })
         // Two slots, one of them stalled: the others still come through, one after another if need be.
         let others = try await Serving.outcomes(engine, try Serving.requests(6))
         #expect(others.count == 6)
@@ -102,7 +90,7 @@ struct EngineTests {
         let model = try Serving.model()
         let engine = try Engine(model, configuration: try Serving.configuration(running: 2, buffered: 2))
         let stalled = try (0..<5).map { _ in try engine.submit(try Self.long(50)) }
-        await Self.waitUntil { engine.statistics.paused == 5 }
+        #expect(await comesTrue { engine.statistics.paused == 5 })
         let outcome = try await Serving.outcomes(engine, [try Self.long(20)])
         #expect(outcome.map(\.tokens.count) == [20])
         let all = try await Serving.outcomes(stalled)
@@ -116,10 +104,10 @@ struct EngineTests {
         let engine = try Engine(model, configuration: try Serving.configuration())
         let stream = try engine.submit(try Self.long())
         let task = Task { try await stream.collect() }
-        await Self.waitUntil { engine.statistics.generatedTokens > 3 }
+        #expect(await comesTrue { engine.statistics.generatedTokens > 3 })
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
-        await Self.waitUntil { engine.statistics.finished[.cancelled] == 1 }
+        #expect(await comesTrue { engine.statistics.finished[.cancelled] == 1 })
         #expect(engine.statistics.running == 0)
 
         do {
@@ -127,12 +115,12 @@ struct EngineTests {
             var iterator = dropped.makeAsyncIterator()
             _ = try await iterator.next()
         }
-        await Self.waitUntil { engine.statistics.finished[.cancelled] == 2 }
+        #expect(await comesTrue { engine.statistics.finished[.cancelled] == 2 })
 
         let named = try engine.submit(try Self.long())
         named.cancel()
         #expect(try await named.collect().summary.reason == .cancelled)
-        await Self.waitUntil { engine.statistics.pagesInUse == 0 }
+        #expect(await comesTrue { engine.statistics.pagesInUse == 0 })
         // A task that is cancelled before it reads.
         let early = try engine.submit(try Self.long())
         let reader = Task {
@@ -140,7 +128,7 @@ struct EngineTests {
             return try await early.collect()
         }
         await #expect(throws: CancellationError.self) { try await reader.value }
-        await Self.waitUntil { engine.statistics.finished[.cancelled] == 4 }
+        #expect(await comesTrue { engine.statistics.finished[.cancelled] == 4 })
         await engine.shutDown()
     }
 
@@ -152,7 +140,7 @@ struct EngineTests {
         let first = try engine.submit(try Self.long(timeLimit: .milliseconds(150)))
         // Its own deadline is far, as a busy machine may leave this test alone for minutes.
         let second = try engine.submit(try Self.long(3, timeLimit: .seconds(36_000)))
-        await Self.waitUntil { engine.statistics.finished[.deadline] == 1 }
+        #expect(await comesTrue { engine.statistics.finished[.deadline] == 1 })
         let cut = try await first.collect()
         #expect(cut.summary.reason == .deadline && !cut.tokens.isEmpty && cut.tokens.count < 2000)
         #expect(cut.summary.firstTokenSeconds ?? 0 <= cut.summary.totalSeconds)
@@ -165,7 +153,7 @@ struct EngineTests {
         let model = try Serving.model()
         let engine = try Engine(model, configuration: try Serving.configuration())
         let cut = try engine.submit(try Self.long())
-        await Self.waitUntil { engine.statistics.generatedTokens > 3 }
+        #expect(await comesTrue { engine.statistics.generatedTokens > 3 })
         await engine.shutDown()
         await #expect(throws: EngineError.shutDown) { try await cut.collect() }
         #expect(throws: EngineError.shutDown) { try engine.submit(try Self.long()) }
@@ -216,7 +204,7 @@ struct EngineTests {
         let open = try (0..<2).map { _ in try busy.submit(try Self.long()) }
         #expect(throws: EngineError.overloaded(limit: 2)) { try busy.submit(try Self.long()) }
         for stream in open { stream.cancel() }
-        await Self.waitUntil { busy.statistics.finished[.cancelled] == 2 }
+        #expect(await comesTrue { busy.statistics.finished[.cancelled] == 2 })
         #expect(try await busy.submit(try Self.long(1)).collect().tokens.count == 1)
         await busy.shutDown()
     }

@@ -183,6 +183,12 @@ struct SessionTests {
             ),
             (try Self.engine(model, folder, try Serving.configuration(kvType: .int8)), "kv_dtype", "fp32", "int8"),
             (try Self.engine(try Serving.model(window: 9), folder), "window", "5", "9"),
+            (
+                try Engine(
+                    model, configuration: try Serving.configuration(),
+                    sessions: SessionFolder(path: folder.path, fingerprint: Self.fingerprint), eviction: .off),
+                "eviction", "forced", "off"
+            ),
         ]
         for (other, key, found, required) in others {
             let error = await refusal(other, request)

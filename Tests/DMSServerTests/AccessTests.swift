@@ -1,3 +1,6 @@
+import DMSEngine
+import DMSJSON
+import HTTPTypes
 import Synchronization
 import Testing
 
@@ -43,6 +46,25 @@ struct AccessTests {
         #expect(HostPolicy(bound: "0.0.0.0", allowed: []).accepts("anything"))
         let named = HostPolicy(bound: "0.0.0.0", allowed: ["api.example"])
         #expect(named.accepts("api.example") && !named.accepts("localhost"))
+    }
+
+    @Test("what is stored of a prompt serves requests with the same key alone")
+    func prefixes() async throws {
+        let model = try Serving.model()
+        let configuration = try ServerConfiguration(keys: APIKeys(["one", "other"]))
+        try await Serving.withClient(model, configuration) { client in
+            let prompt = String(repeating: "hello! ", count: 12)
+            let body = #"{"model": "tiny", "prompt": "\#(prompt)", "max_tokens": 4, "temperature": 0}"#
+            var texts: Set<String?> = []
+            for key in ["one", "other", "one"] {
+                let answer = try await client.post(
+                    "/v1/completions", body,
+                    headers: [.contentType: "application/json", .authorization: "Bearer \(key)"])
+                texts.insert(try answer.json.choice()["text"]?.stringValue)
+            }
+            #expect(texts.count == 1)
+        }
+        #expect(model.engine.statistics.prefixHits == 1)
     }
 
     @Test("configurations out of range")

@@ -1,5 +1,6 @@
 import DMSEngine
 import DMSJSON
+import DMSTestSupport
 import NIOCore
 import ServiceLifecycle
 import Testing
@@ -10,18 +11,6 @@ import Testing
 @Suite("Connections", .serialized)
 struct LiveTests {
     private static let long = "\"max_tokens\": 4000"
-
-    private static func waitUntil(_ condition: () -> Bool) async {
-        // Two minutes, which only a failure takes.
-        let limit = ContinuousClock.now + .seconds(120)
-        while !condition() {
-            guard .now < limit else {
-                Issue.record("waited in vain")
-                return
-            }
-            try? await Task.sleep(for: .milliseconds(5))
-        }
-    }
 
     private static func withServer(
         _ configuration: ServerConfiguration? = nil, _ body: @Sendable (Client, Int) async throws -> Void
@@ -79,10 +68,10 @@ struct LiveTests {
                     let text = try await RawConnection.read(inbound, until: "data: ")
                     #expect(text.hasPrefix("HTTP/1.1 200 OK"))
                 } else {
-                    await Self.waitUntil { client.model.engine.statistics.running == 2 }
+                    #expect(await comesTrue { client.model.engine.statistics.running == 2 })
                 }
             }
-            await Self.waitUntil { Self.isIdle(client.model) }
+            #expect(await comesTrue { Self.isIdle(client.model) })
             #expect(client.model.engine.statistics.finished[.cancelled] == 2)
             #expect(try await client.complete("").status == 200)
         }
@@ -96,9 +85,9 @@ struct LiveTests {
                 // Some kilobytes a token, more than any buffer on the way holds.
                 try await outbound.write(
                     RawConnection.completion(Self.long + ", \"n\": 2, \"logprobs\": 20, \"stream\": true"))
-                await Self.waitUntil { client.model.engine.statistics.paused > 0 }
+                #expect(await comesTrue { client.model.engine.statistics.paused > 0 })
                 #expect(try await client.complete("\"max_tokens\": 50, \"ignore_eos\": true").status == 200)
-                await Self.waitUntil { Self.isIdle(client.model) }
+                #expect(await comesTrue { Self.isIdle(client.model) })
             }
             #expect(client.model.engine.statistics.finished[.cancelled] ?? 0 > 0)
         }
@@ -175,7 +164,8 @@ struct LiveTests {
         #expect(text.contains("shutting_down") == (grace == 0))
         #expect(text.contains("\"finish_reason\":\"length\"") == (grace != 0))
         await model.engine.shutDown()
-        #expect(model.engine.statistics.pagesInUse == 0)
+        let statistics = model.engine.statistics
+        #expect(statistics.pagesInUse == 0 && statistics.running == 0 && statistics.waiting == 0)
         await #expect(throws: (any Error).self) {
             try await RawConnection.with(port: port) { _, _ in }
         }

@@ -55,6 +55,8 @@ struct MetricsTests {
         engine.allocatedBytes = 16
         engine.budgetBytes = 100
         engine.preemptions = 7
+        engine.prefixHits = 4
+        engine.reusedTokens = 99
         engine.finished = [.stop: 3]
         let metrics = ServerMetrics()
         metrics.noteResponse(endpoint: "/v1/models", status: 200)
@@ -67,7 +69,9 @@ struct MetricsTests {
         }
         for line in [
             "dms_kv_live_bytes 10", "dms_kv_evicted_bytes 70", "dms_kv_allocated_bytes 16",
-            "dms_kv_budget_bytes 100", "dms_preemptions_total 7", "dms_http_connections 2",
+            "dms_kv_budget_bytes 100", "dms_preemptions_total 7", "dms_prefix_hits_total 4",
+            "dms_prefix_tokens_total 99",
+            "dms_http_connections 2",
             "dms_generations_finished_total{reason=\"stop\"} 3",
             "dms_generations_finished_total{reason=\"deadline\"} 0",
             "dms_http_requests_total{endpoint=\"/v1/models\",status=\"200\"} 2",

@@ -31,9 +31,10 @@ public struct SequenceIdentity: Sendable {
     ///   - fingerprint: Which model that is.
     ///   - configuration: That of the cache.
     ///   - retention: That of the cache.
+    ///   - eviction: Who decides. What was forced cannot be named any further.
     public init(
         _ model: LlamaModel, fingerprint: ModelFingerprint, configuration: CacheConfiguration,
-        retention: (rule: RetentionRule, assembly: DecisionAssembly)?
+        retention: (rule: RetentionRule, assembly: DecisionAssembly)?, eviction: EvictionControl
     ) {
         let dms = model.dms
         self.init(
@@ -47,6 +48,7 @@ public struct SequenceIdentity: Sendable {
                 Statement("zero_channel", dms?.zeroing.name ?? "none"),
                 Statement("alpha_scale", dms.map { "\($0.alphaScale)" } ?? "none"),
                 Statement("alpha_offset", dms.map { "\($0.alphaOffset)" } ?? "none"),
+                Statement("eviction", eviction.name),
             ])
     }
 

@@ -55,7 +55,7 @@ public final class Engine: Sendable {
         bound = SequenceBound(
             shape: model.attentionShape, layerCount: model.configuration.layerCount,
             configuration: cacheConfiguration, retention: model.dms.map { (rule: $0.rule, assembly: $0.assembly) })
-        let store = sessions.map { SessionStore($0, model, cacheConfiguration) }
+        let store = sessions.map { SessionStore($0, model, cacheConfiguration, eviction) }
         self.sessions = store
         mailbox = Mailbox(openLimit: configuration.maximumRunning + configuration.maximumWaiting)
         self.model = model

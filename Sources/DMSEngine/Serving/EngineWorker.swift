@@ -49,7 +49,10 @@ final class EngineWorker {
         }
         // What was submitted before the engine closed, and not taken yet, is told as well.
         for command in mailbox.take(waits: false, until: nil) { apply(command) }
-        for id in requests.keys.sorted() { fail(id, EngineError.shutDown) }
+        for id in requests.keys.sorted() {
+            _ = scheduler.remove(id)
+            fail(id, EngineError.shutDown)
+        }
         prefixes.removeAll()
         runner.cache.removeAll()
         isIdle = true

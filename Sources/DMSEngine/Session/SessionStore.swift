@@ -8,11 +8,13 @@ struct SessionStore: Sendable {
     let folder: SessionFolder
     let identity: SequenceIdentity
 
-    init(_ folder: SessionFolder, _ model: LlamaModel, _ configuration: CacheConfiguration) {
+    init(
+        _ folder: SessionFolder, _ model: LlamaModel, _ configuration: CacheConfiguration, _ eviction: EvictionControl
+    ) {
         self.folder = folder
         identity = SequenceIdentity(
             model, fingerprint: folder.fingerprint, configuration: configuration,
-            retention: model.dms.map { (rule: $0.rule, assembly: $0.assembly) })
+            retention: model.dms.map { (rule: $0.rule, assembly: $0.assembly) }, eviction: eviction)
     }
 
     /// Opens a conversation that was saved.
