@@ -54,7 +54,8 @@ struct GenerateSessionTests {
         let old = try Data(contentsOf: URL(fileURLWithPath: file))
         let other = try TinyFolder(dms: TinyFolder.metadata(window: 8), seed: 2)
         let cases = [
-            (Self.options(other), "key \"weights_sha256\""), (Self.options(model, "--no-evict"), "key \"window\""),
+            (Self.options(other), "key \"weights_sha256\""),
+            (Self.options(model, "--no-evict"), "key \"eviction\": found model; required: off"),
             (Self.options(model, "--kv-dtype", "fp8"), "key \"kv_dtype\": found bf16; required: fp8"),
             (Self.options(model, "--precision", "fp32"), "key \"precision\": found bf16; required: fp32"),
         ]
