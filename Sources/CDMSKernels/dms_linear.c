@@ -5,11 +5,16 @@
 enum {
     // Rows prepared at a time, which bounds the scratch memory of a long call.
     DMS_ROWS_PER_PASS = 1024,
-    // Rows whose prepared inputs (one block of them: 4 KiB a row) stay in the second-level cache while a thread
-    // goes through its outputs.
-    DMS_ROWS_PER_BLOCK = 128,
+    // Rows whose prepared inputs (one block of them) and sums stay in the second-level cache while a thread goes
+    // through its outputs.
+    DMS_ROWS_PER_BLOCK = 64,
+    // At most so many rows fit in that cache with all their inputs: weights are then read as they lie in memory.
+    DMS_ROWS_OF_ONE_SWEEP = 8,
     // Outputs of a task at most: so many reuse the rows above that fetching those does not count.
-    DMS_OUTPUTS_PER_TASK = 252,
+    DMS_OUTPUTS_PER_TASK = 48,
+    DMS_LANES_MAX = 16,
+    // How far ahead of the products a sweep fetches weights.
+    DMS_STEPS_AHEAD = 3,
     // Tasks for each thread, so that threads finish together.
     DMS_TASKS_PER_THREAD = 4,
     // Fewer multiply-adds than this take less time than waking a thread.
@@ -43,6 +48,8 @@ typedef struct dms_linear_pass {
     const dms_linear_args *args;
     const dms_linear_path *path;
     char *prepared;  // block after block of inputs, each [rows][inputs of the block, padded]
+    float *sums;     // of each thread's task: [panel][row][output][lane]
+    size_t thread_sums;
     size_t first_row;
     size_t rows;
     size_t blocks;      // of inputs; 1 when there are no inputs, as y must be written even so
@@ -65,8 +72,8 @@ static dms_input_block dms_block_at(const dms_linear_pass *pass, size_t index) {
     dms_input_block block;
     block.first = index * path->block;
     block.depth = DMS_MIN(path->block, pass->args->in_features - block.first);
-    block.stride = dms_round_up(block.depth, path->lanes);
-    block.prepared = pass->prepared + block.first * pass->rows * path->element_size;
+    block.stride = dms_round_up(block.depth, path->lanes) + path->gap;
+    block.prepared = pass->prepared + (block.first + index * path->gap) * pass->rows * path->element_size;
     return block;
 }
 
@@ -93,7 +100,7 @@ static void dms_prepare_task(void *info, size_t index, size_t worker) {
         const float *x = args->x + (pass->first_row + row) * args->x_stride;
         for (size_t b = 0; b < pass->blocks; ++b) {
             dms_input_block block = dms_block_at(pass, b);
-            pass->path->prepare(x + block.first, block.depth, block.stride,
+            pass->path->prepare(x + block.first, block.depth, block.stride - pass->path->gap,
                                 block.prepared + row * block.stride * pass->path->element_size);
         }
     }
@@ -135,40 +142,74 @@ static void dms_point_weights(const dms_linear_pass *pass, const dms_region *reg
     }
 }
 
-static void dms_panels_of_block(const dms_linear_pass *pass, const dms_region *region, size_t index) {
+// The panel of outputs from `n` on, in one block of inputs.
+static void dms_run_panel(const dms_linear_pass *pass, const dms_region *region, size_t n, size_t index, float *sums,
+                          dms_panel *panel) {
     const dms_linear_path *path = pass->path;
     const dms_linear_output *output = region->output;
-    dms_panel_kernel kernel = path->panel[output->weight_type];
     dms_input_block block = dms_block_at(pass, index);
-    int last = index + 1 == pass->blocks;
+    panel->x = block.prepared + region->first_row * block.stride * path->element_size;
+    panel->x_stride = block.stride;
+    panel->rows = region->rows;
+    panel->depth = block.depth;
+    panel->outputs = pass->outputs;
+    panel->width = DMS_MIN(pass->outputs, region->end - n);
+    panel->sums = sums;
+    panel->begins = index == 0;
+    panel->ends = index + 1 == pass->blocks;
+    panel->y = output->y + (pass->first_row + region->first_row) * output->y_stride + n;
+    panel->y_stride = output->y_stride;
+    panel->bias = output->bias ? output->bias + n : NULL;
+    panel->adds = output->accumulate;
+    path->panel[output->weight_type](panel);
+}
+
+// The weights of one step of a sweep: outputs pass by, each with all its blocks.
+static void dms_point_step(const dms_linear_pass *pass, const dms_region *region, size_t step, const char **weights) {
+    dms_point_weights(pass, region, region->first + step / pass->blocks * pass->outputs, step % pass->blocks, weights);
+}
+
+// Few rows: panel after panel with all its blocks, as weights lie in memory, which is fetched some steps ahead: a step
+// takes less time than memory needs to answer.
+static void dms_sweep(const dms_linear_pass *pass, const dms_region *region) {
+    _Alignas(DMS_CACHE_LINE) float sums[DMS_ROWS_OF_ONE_SWEEP * DMS_PANEL_OUTPUTS_MAX * DMS_LANES_MAX];
+    size_t steps = dms_ceiling_divide(region->end - region->first, pass->outputs) * pass->blocks;
     dms_panel panel = {0};
-    panel.x = block.prepared + region->first_row * block.stride * path->element_size;
-    panel.x_stride = block.stride;
-    panel.rows = region->rows;
-    panel.depth = block.depth;
-    panel.outputs = pass->outputs;
-    panel.y_stride = output->y_stride;
-    panel.adds = index != 0 || output->accumulate;
-    float *y = output->y + (pass->first_row + region->first_row) * output->y_stride;
-    dms_point_weights(pass, region, region->first, index, panel.next);
-    for (size_t n = region->first; n < region->end; n += pass->outputs) {
-        memcpy(panel.weights, panel.next, sizeof panel.weights);
-        panel.width = DMS_MIN(pass->outputs, region->end - n);
-        panel.y = y + n;
-        panel.bias = last && output->bias ? output->bias + n : NULL;
-        if (n + pass->outputs < region->end) {
-            dms_point_weights(pass, region, n + pass->outputs, index, panel.next);
-        } else if (!last) {
-            dms_point_weights(pass, region, region->first, index + 1, panel.next);
+    for (size_t step = 0; step < steps; ++step) {
+        const char *weights[DMS_PANEL_OUTPUTS_MAX];
+        dms_point_step(pass, region, step, weights);
+        memcpy(panel.weights, weights, sizeof weights);
+        dms_point_step(pass, region, DMS_MIN(step + DMS_STEPS_AHEAD, steps - 1), panel.next);
+        size_t n = region->first + step / pass->blocks * pass->outputs;
+        dms_run_panel(pass, region, n, step % pass->blocks, sums, &panel);
+    }
+}
+
+// Many rows: block after block, so that its inputs stay in the cache.
+static void dms_blocks(const dms_linear_pass *pass, const dms_region *region, float *sums) {
+    dms_panel panel = {0};
+    for (size_t b = 0; b < pass->blocks; ++b) {
+        dms_point_weights(pass, region, region->first, b, panel.next);
+        for (size_t n = region->first; n < region->end; n += pass->outputs) {
+            memcpy(panel.weights, panel.next, sizeof panel.weights);
+            if (n + pass->outputs < region->end) {
+                dms_point_weights(pass, region, n + pass->outputs, b, panel.next);
+            } else if (b + 1 < pass->blocks) {
+                dms_point_weights(pass, region, region->first, b + 1, panel.next);
+            }
+            dms_run_panel(pass, region, n, b, sums + (n - region->first) * region->rows * pass->path->sums, &panel);
         }
-        kernel(&panel);
     }
 }
 
 static void dms_linear_task(void *info, size_t index, size_t worker) {
     const dms_linear_pass *pass = info;
     dms_region region = dms_region_at(pass, index);
-    for (size_t b = 0; b < pass->blocks; ++b) dms_panels_of_block(pass, &region, b);
+    if (pass->rows <= DMS_ROWS_OF_ONE_SWEEP) {
+        dms_sweep(pass, &region);
+    } else {
+        dms_blocks(pass, &region, pass->sums + worker * pass->thread_sums);
+    }
 }
 
 // MARK: A call
@@ -205,15 +246,29 @@ static void dms_run_pass(dms_context *context, dms_linear_pass *pass) {
     dms_run(context, serial, chunks * pass->row_blocks, dms_linear_task, pass);
 }
 
+static size_t dms_prepared_bytes(const dms_linear_path *path, size_t rows, size_t in_features) {
+    size_t at_once = DMS_MIN(rows, (size_t)DMS_ROWS_PER_PASS);
+    size_t blocks = DMS_MAX(dms_ceiling_divide(in_features, path->block), (size_t)1);
+    size_t stride = dms_round_up(in_features, path->lanes) + blocks * path->gap;
+    return dms_round_up(at_once * stride * path->element_size, DMS_CACHE_LINE);
+}
+
+// Sums of the largest task of a thread.
+static size_t dms_thread_sums(const dms_linear_path *path) {
+    return DMS_ROWS_PER_BLOCK * dms_round_up(DMS_OUTPUTS_PER_TASK, path->outputs) * path->sums;
+}
+
 size_t dms_linear_scratch_bytes(const dms_context *context, size_t rows, size_t in_features, dms_precision precision) {
     const dms_linear_path *path = dms_path(context, precision);
-    size_t at_once = DMS_MIN(rows, (size_t)DMS_ROWS_PER_PASS);
-    return dms_round_up(at_once * dms_round_up(in_features, path->lanes) * path->element_size, DMS_CACHE_LINE);
+    size_t sums = rows <= DMS_ROWS_OF_ONE_SWEEP ? 0 : dms_thread_sums(path) * (size_t)context->threads * sizeof(float);
+    return dms_prepared_bytes(path, rows, in_features) + sums;
 }
 
 void dms_linear(dms_context *context, const dms_linear_args *args) {
     dms_linear_pass pass = {.args = args, .path = dms_path(context, args->precision), .prepared = args->scratch};
     pass.blocks = DMS_MAX(dms_ceiling_divide(args->in_features, pass.path->block), (size_t)1);
+    pass.thread_sums = dms_thread_sums(pass.path);
+    pass.sums = (float *)(pass.prepared + dms_prepared_bytes(pass.path, args->rows, args->in_features));
     for (size_t row = 0; row < args->rows; row += DMS_ROWS_PER_PASS) {
         pass.first_row = row;
         pass.rows = DMS_MIN(args->rows - row, (size_t)DMS_ROWS_PER_PASS);

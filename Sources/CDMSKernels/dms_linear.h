@@ -1,9 +1,9 @@
 // What the driver of linear layers and the kernels of each instruction set agree on.
 //
 // Every product is in dot form: the lanes of a vector run along the inputs, one accumulator belongs to one
-// (row, output), a block of inputs is summed in that accumulator from first to last, the lanes are added by one fixed
-// tree, and the sums of successive blocks are added in order. How many rows and outputs share a register tile changes
-// none of this, which is why a row has the same bits in every batch.
+// (row, output), all inputs are summed in that accumulator from first to last, and its lanes are added by one fixed
+// tree. How many rows and outputs share a register tile, and how many inputs are taken before the accumulators give way
+// to those of another tile, changes none of this, which is why a row has the same bits in every batch.
 #ifndef DMS_LINEAR_H
 #define DMS_LINEAR_H
 
@@ -21,10 +21,13 @@ typedef struct dms_panel {
     size_t width;       // outputs to store, 1...outputs
     const void *weights[DMS_PANEL_OUTPUTS_MAX];  // entries beyond `width` repeat the last row
     const char *next[DMS_PANEL_OUTPUTS_MAX];     // the weights of the panel that follows, or these again
+    float *sums;        // [rows][outputs][lanes of a vector], kept from block to block
+    int32_t begins;     // the first block: sums are zero
+    int32_t ends;       // the last one: sums become outputs
     float *y;           // the first output of the first row
     size_t y_stride;
-    const float *bias;  // of these outputs, with the last block only; or NULL
-    int32_t adds;       // y holds a sum to add to: an earlier block's, or the caller's when accumulating
+    const float *bias;  // of these outputs, or NULL
+    int32_t adds;       // to what y holds
 } dms_panel;
 
 typedef void (*dms_panel_kernel)(const dms_panel *panel);
@@ -35,7 +38,9 @@ typedef void (*dms_prepare_kernel)(const float *x, size_t count, size_t padded, 
 typedef struct dms_linear_path {
     size_t element_size;  // of prepared inputs
     size_t lanes;         // prepared rows are padded to a multiple of this
-    size_t block;         // inputs summed in one accumulator, a multiple of `lanes`
+    size_t block;         // inputs taken at a time, a multiple of `lanes`
+    size_t gap;           // elements between prepared rows beyond that: a cache line, so that rows use different sets
+    size_t sums;          // lanes of an accumulator
     size_t tile_rows;     // a register tile
     size_t outputs;
     size_t few_rows;      // the register tile for at most so many rows, where memory is the limit: fewer outputs, so

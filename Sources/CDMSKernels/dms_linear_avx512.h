@@ -6,7 +6,7 @@
 #include "dms_simd_avx512.h"
 
 // 24 of the 32 registers are accumulators; four rows and one weight vector are in flight beside them.
-enum { DMS_TILE_ROWS = 4, DMS_TILE_OUTPUTS = 6, DMS_FEW_ROWS = 4, DMS_FEW_OUTPUTS = 2 };
+enum { DMS_TILE_ROWS = 4, DMS_TILE_OUTPUTS = 6, DMS_FEW_ROWS = 4, DMS_FEW_OUTPUTS = 2, DMS_BLOCK_BYTES = 4096 };
 
 // Lanes 0+2 and 1+3 of each quarter of a, interleaved with those of b.
 DMS_FN __m512 dms_add_halves(__m512 a, __m512 b) {
@@ -18,7 +18,7 @@ DMS_FN __m512 dms_add_pairs(__m512 a, __m512 b) {
     return _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(x, y)), _mm512_castpd_ps(_mm512_unpackhi_pd(x, y)));
 }
 
-DMS_FN void dms_finish_row(const dms_panel *panel, float *y, const float *bias, const vf *sums) {
+DMS_FN void dms_finish_row(const size_t outputs, const dms_panel *panel, float *y, const vf *sums) {
     __m512 first = dms_add_halves(sums[0], sums[1]), second = dms_add_halves(sums[2], sums[3]);
     __m512 third = dms_add_halves(sums[4], sums[5]);
     // Each quarter of `four` holds its part of outputs 0...3, each quarter of `two` of outputs 4 and 5.
@@ -28,7 +28,7 @@ DMS_FN void dms_finish_row(const dms_panel *panel, float *y, const float *bias, 
     __m256 total = _mm256_add_ps(_mm512_castps512_ps256(order), _mm512_extractf32x8_ps(order, 1));
     __mmask8 mask = (__mmask8)((1u << panel->width) - 1u);
     if (panel->adds) total = _mm256_add_ps(_mm256_maskz_loadu_ps(mask, y), total);
-    if (bias) total = _mm256_add_ps(total, _mm256_maskz_loadu_ps(mask, bias));
+    if (panel->bias) total = _mm256_add_ps(total, _mm256_maskz_loadu_ps(mask, panel->bias));
     _mm256_mask_storeu_ps(y, mask, total);
 }
 

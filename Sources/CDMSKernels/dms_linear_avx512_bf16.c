@@ -33,6 +33,7 @@ const dms_linear_kernels dms_linear_avx512_bf16 = {
     .bf16 = {.element_size = 2,
              .lanes = 2 * VF_LANES,
              .block = DMS_BLOCK_BYTES / 2,
+             .gap = DMS_CACHE_LINE / 2,
              DMS_TILE_SHAPES,
              .prepare = dms_prepare_pairs,
              .panel = {NULL, dms_panel_pairs, NULL}},

@@ -3,20 +3,24 @@
 //
 //   DMS_TILE_ROWS, DMS_TILE_OUTPUTS   the register tile
 //   DMS_FEW_ROWS, DMS_FEW_OUTPUTS     the one for few rows
-//   dms_finish_row(panel, y, bias, sums)   adds the lanes of DMS_TILE_OUTPUTS accumulators and stores the outputs
+//   DMS_BLOCK_BYTES                   of a prepared row: a tile's rows and weights stay in the first-level cache
+//   dms_finish_row(outputs, panel, y, sums)   adds the lanes of DMS_TILE_OUTPUTS accumulators and stores the outputs
 //
 // and, where the processor multiplies BF16 pairs (twice as many inputs in a vector as there are sums),
 //
 //   DMS_LOAD_PAIRS_N(p, n)   the first n inputs, zeros behind
 //   DMS_DOT_PAIRS(a, b, sum)   sum + a . b
+//
+// or, where widening BF16 in order costs a shuffle that half of it does not need,
+//
+//   DMS_LOAD_SPLIT(p, odd)       the even or the odd elements of two vectors' worth
+//   DMS_LOAD_SPLIT_N(p, n, odd)  the same of the first n elements, zeros behind
 
 #include "dms_linear.h"
 
 enum {
-    DMS_BLOCK_BYTES = 4096,  // of a prepared row: a tile's rows and weights stay in the first-level cache
+    DMS_WIDENED_STRIDE = (DMS_BLOCK_BYTES + DMS_CACHE_LINE) / 4,
     DMS_ROWS_MAX = DMS_TILE_ROWS > DMS_FEW_ROWS ? DMS_TILE_ROWS : DMS_FEW_ROWS,
-    // From so many rows on, widening the weights of a panel once costs less than doing it in every tile.
-    DMS_WIDEN_ROWS = 4 * DMS_TILE_ROWS,
 };
 
 // How a vector of inputs meets a vector of weights.
@@ -24,6 +28,7 @@ typedef enum dms_product {
     DMS_PRODUCT_F32,
     DMS_PRODUCT_BF16,  // widened, as is F16
     DMS_PRODUCT_F16,
+    DMS_PRODUCT_SPLIT,  // BF16 without a shuffle: of 16 inputs the even ones, then the odd ones
     DMS_PRODUCT_PAIRS,
 } dms_product;
 
@@ -31,11 +36,17 @@ DMS_FN dms_dtype dms_product_type(const dms_product product) {
     return product == DMS_PRODUCT_F32 ? DMS_F32 : product == DMS_PRODUCT_F16 ? DMS_F16 : DMS_BF16;
 }
 
-DMS_FN vf dms_load_weights(const dms_product product, const char *p) {
+DMS_FN vf dms_load_weights(const dms_product product, const char *p, const size_t step) {
+#ifdef DMS_LOAD_SPLIT
+    if (product == DMS_PRODUCT_SPLIT) return DMS_LOAD_SPLIT(p, step);
+#endif
     return product == DMS_PRODUCT_PAIRS ? vf_load((const float *)p) : vf_load_elements(dms_product_type(product), p);
 }
 
-DMS_FN vf dms_load_weights_n(const dms_product product, const char *p, size_t n) {
+DMS_FN vf dms_load_weights_n(const dms_product product, const char *p, size_t n, const size_t step) {
+#ifdef DMS_LOAD_SPLIT
+    if (product == DMS_PRODUCT_SPLIT) return DMS_LOAD_SPLIT_N(p, n, step);
+#endif
 #ifdef DMS_DOT_PAIRS
     if (product == DMS_PRODUCT_PAIRS) return DMS_LOAD_PAIRS_N(p, n);
 #endif
@@ -56,33 +67,50 @@ typedef struct dms_shape {
     size_t rows;
     size_t outputs;
     size_t fetches;  // of the next panel's rows a tile fetches, and so lines to fetch while it uses one line of each
+    size_t line;     // inputs whose weights fill a cache line in memory
+    int keeps;       // the widened weights for the tiles that follow
 } dms_shape;
 
 DMS_FN size_t dms_x_size(const dms_shape shape) { return shape.product == DMS_PRODUCT_PAIRS ? 2 : 4; }
 DMS_FN size_t dms_w_size(const dms_shape shape) { return dms_element_bytes(dms_product_type(shape.product)); }
-DMS_FN size_t dms_lanes(const dms_shape shape) { return shape.product == DMS_PRODUCT_PAIRS ? 2 * VF_LANES : VF_LANES; }
-// Inputs whose weights fill a cache line.
-DMS_FN size_t dms_line(const dms_shape shape) { return DMS_CACHE_LINE / dms_w_size(shape); }
+// Inputs a vector of weights holds, and how many products of vectors they take.
+DMS_FN size_t dms_lanes(const dms_shape shape) {
+    return shape.product == DMS_PRODUCT_PAIRS || shape.product == DMS_PRODUCT_SPLIT ? 2 * VF_LANES : VF_LANES;
+}
+DMS_FN size_t dms_steps(const dms_shape shape) { return shape.product == DMS_PRODUCT_SPLIT ? 2 : 1; }
 
-// One vector of inputs of every row times one of weights of every output.
-DMS_FN void dms_add_vector(const dms_shape shape, const char *x, size_t x_bytes, const char *const *w, size_t k,
-                           vf (*sums)[DMS_TILE_OUTPUTS]) {
-    vf a[DMS_ROWS_MAX];
-    for (size_t m = 0; m < shape.rows; ++m) a[m] = vf_load((const float *)(x + k * dms_x_size(shape) + m * x_bytes));
+// One vector of inputs of every row times one of weights of every output, of which `left` inputs exist.
+DMS_FN void dms_add_step(const dms_shape shape, const char *x, size_t x_bytes, const char *const *w, size_t k,
+                         const size_t step, const size_t left, float *widened, vf (*sums)[DMS_TILE_OUTPUTS]) {
+    const size_t at = k + step * VF_LANES;
+    vf b[DMS_TILE_OUTPUTS];
     for (size_t n = 0; n < shape.outputs; ++n) {
-        vf b = dms_load_weights(shape.product, w[n] + k * dms_w_size(shape));
-        for (size_t m = 0; m < shape.rows; ++m) sums[m][n] = dms_multiply_add(shape.product, a[m], b, sums[m][n]);
+        const char *p = w[n] + k * dms_w_size(shape);
+        b[n] = left >= dms_lanes(shape) ? dms_load_weights(shape.product, p, step)
+                                        : dms_load_weights_n(shape.product, p, left, step);
+        if (shape.keeps) vf_store(widened + n * DMS_WIDENED_STRIDE + at, b[n]);
+    }
+    for (size_t m = 0; m < shape.rows; ++m) {
+        vf a = vf_load((const float *)(x + at * dms_x_size(shape) + m * x_bytes));
+        for (size_t n = 0; n < shape.outputs; ++n) sums[m][n] = dms_multiply_add(shape.product, a, b[n], sums[m][n]);
+    }
+}
+
+DMS_FN void dms_add_vector(const dms_shape shape, const char *x, size_t x_bytes, const char *const *w, size_t k,
+                           const size_t left, float *widened, vf (*sums)[DMS_TILE_OUTPUTS]) {
+    for (size_t step = 0; step < dms_steps(shape); ++step) {
+        dms_add_step(shape, x, x_bytes, w, k, step, left, widened, sums);
     }
 }
 
 // Inputs k ..< end in whole lines of weights, fetching lines from `fetch` on; returns the first input left.
 DMS_FN size_t dms_add_lines(const dms_shape shape, const char *x, size_t x_bytes, const char *const *w, size_t k,
-                            size_t end, const char *fetch, vf (*sums)[DMS_TILE_OUTPUTS]) {
-    for (; k + dms_line(shape) <= end; k += dms_line(shape)) {
+                            size_t end, const char *fetch, float *widened, vf (*sums)[DMS_TILE_OUTPUTS]) {
+    for (; k + shape.line <= end; k += shape.line) {
         for (size_t i = 0; i < shape.fetches; ++i) __builtin_prefetch(fetch + i * DMS_CACHE_LINE, 0, 3);
         fetch += shape.fetches * DMS_CACHE_LINE;
-        for (size_t j = 0; j < dms_line(shape); j += dms_lanes(shape)) {
-            dms_add_vector(shape, x, x_bytes, w, k + j, sums);
+        for (size_t j = 0; j < shape.line; j += dms_lanes(shape)) {
+            dms_add_vector(shape, x, x_bytes, w, k + j, dms_lanes(shape), widened, sums);
         }
     }
     return k;
@@ -90,122 +118,131 @@ DMS_FN size_t dms_add_lines(const dms_shape shape, const char *x, size_t x_bytes
 
 // The inputs that do not fill a line: vector by vector, the last one with zeros behind.
 DMS_FN void dms_add_rest(const dms_shape shape, const char *x, size_t x_bytes, const char *const *w, size_t k,
-                         size_t depth, vf (*sums)[DMS_TILE_OUTPUTS]) {
-    for (; k + dms_lanes(shape) <= depth; k += dms_lanes(shape)) dms_add_vector(shape, x, x_bytes, w, k, sums);
-    if (k == depth) return;
-    for (size_t n = 0; n < shape.outputs; ++n) {
-        vf b = dms_load_weights_n(shape.product, w[n] + k * dms_w_size(shape), depth - k);
-        for (size_t m = 0; m < shape.rows; ++m) {
-            vf a = vf_load((const float *)(x + k * dms_x_size(shape) + m * x_bytes));
-            sums[m][n] = dms_multiply_add(shape.product, a, b, sums[m][n]);
-        }
+                         size_t depth, float *widened, vf (*sums)[DMS_TILE_OUTPUTS]) {
+    for (; k + dms_lanes(shape) <= depth; k += dms_lanes(shape)) {
+        dms_add_vector(shape, x, x_bytes, w, k, dms_lanes(shape), widened, sums);
     }
+    if (k < depth) dms_add_vector(shape, x, x_bytes, w, k, depth - k, widened, sums);
 }
 
 // `fetch` are shape.fetches rows of the next panel. They are fetched one after another, as if reading memory from end
 // to end: that is what hardware prefetchers understand, and several rows at once reach half the bandwidth.
-DMS_FN void dms_tile(const dms_shape shape, const dms_panel *panel, size_t first_row, const char *const *fetch) {
+DMS_FN void dms_tile(const dms_shape shape, const dms_panel *panel, size_t first_row, const char *const *fetch,
+                     float *widened) {
     const size_t x_bytes = panel->x_stride * dms_x_size(shape);
     const char *x = (const char *)panel->x + first_row * x_bytes, *w[DMS_TILE_OUTPUTS];
     vf sums[DMS_ROWS_MAX][DMS_TILE_OUTPUTS];
     for (size_t n = 0; n < shape.outputs; ++n) w[n] = panel->weights[n];
+    float *kept = panel->sums + first_row * shape.outputs * VF_LANES;
     for (size_t m = 0; m < shape.rows; ++m) {
         for (size_t n = 0; n < DMS_TILE_OUTPUTS; ++n) sums[m][n] = vf_set1(0.0f);
     }
+    if (!panel->begins) {
+        for (size_t m = 0; m < shape.rows; ++m) {
+            for (size_t n = 0; n < shape.outputs; ++n) sums[m][n] = vf_load(kept + (m * shape.outputs + n) * VF_LANES);
+        }
+    }
     size_t k = 0;
     for (size_t i = 0; i + 1 < shape.fetches; ++i) {
-        size_t end = panel->depth / dms_line(shape) * (i + 1) / shape.fetches * dms_line(shape);
-        k = dms_add_lines(shape, x, x_bytes, w, k, end, fetch[i], sums);
+        size_t end = panel->depth / shape.line * (i + 1) / shape.fetches * shape.line;
+        k = dms_add_lines(shape, x, x_bytes, w, k, end, fetch[i], widened, sums);
     }
     const char *last = shape.fetches == 0 ? x : fetch[shape.fetches - 1];
-    k = dms_add_lines(shape, x, x_bytes, w, k, panel->depth, last, sums);
-    dms_add_rest(shape, x, x_bytes, w, k, panel->depth, sums);
-    for (size_t m = 0; m < shape.rows; ++m) {
-        dms_finish_row(panel, panel->y + (first_row + m) * panel->y_stride, panel->bias, sums[m]);
-    }
-}
-
-DMS_FN void dms_few_rows(const dms_product product, const dms_panel *panel) {
-    enum { N = DMS_FEW_OUTPUTS };
-    switch (panel->rows) {
-    case 1: dms_tile((dms_shape){product, 1, N, N}, panel, 0, panel->next); break;
-    case 2: dms_tile((dms_shape){product, 2, N, N}, panel, 0, panel->next); break;
-    case 3: dms_tile((dms_shape){product, DMS_MIN(3, DMS_FEW_ROWS), N, N}, panel, 0, panel->next); break;
-    default: dms_tile((dms_shape){product, DMS_FEW_ROWS, N, N}, panel, 0, panel->next); break;
-    }
-}
-
-// All rows, tile by tile, fetching `fetched` rows of the next panel.
-DMS_FN void dms_tiles(const dms_product product, const dms_panel *panel, const size_t fetched) {
-    enum { M = DMS_TILE_ROWS, N = DMS_TILE_OUTPUTS };
-    // The whole tiles share the fetching, so that memory stays busy while rows reuse the weights at hand.
-    size_t tiles = panel->rows / M, row = 0, next = 0;
-    size_t each = tiles == 0 ? 0 : (fetched + tiles - 1) / tiles;
-    for (; row + M <= panel->rows; row += M) {
-        size_t fetches = DMS_MIN(each, fetched - next);
-        const char *const *fetch = panel->next + next;
-        if (fetches == 0) {
-            dms_tile((dms_shape){product, M, N, 0}, panel, row, fetch);
-        } else if (fetches == 1) {
-            dms_tile((dms_shape){product, M, N, 1}, panel, row, fetch);
-        } else if (fetches == 2) {
-            dms_tile((dms_shape){product, M, N, 2}, panel, row, fetch);
-        } else if (fetches < N) {
-            dms_tile((dms_shape){product, M, N, DMS_MIN(3, N)}, panel, row, fetch);
-        } else {
-            dms_tile((dms_shape){product, M, N, N}, panel, row, fetch);
+    k = dms_add_lines(shape, x, x_bytes, w, k, panel->depth, last, widened, sums);
+    dms_add_rest(shape, x, x_bytes, w, k, panel->depth, widened, sums);
+    if (!panel->ends) {
+        for (size_t m = 0; m < shape.rows; ++m) {
+            for (size_t n = 0; n < shape.outputs; ++n) vf_store(kept + (m * shape.outputs + n) * VF_LANES, sums[m][n]);
         }
-        next += fetches;
+        return;
     }
+#pragma clang loop unroll(full)
+    for (size_t m = 0; m < shape.rows; ++m) {
+        dms_finish_row(shape.outputs, panel, panel->y + (first_row + m) * panel->y_stride, sums[m]);
+    }
+}
+
+// The one to three rows from `row` on.
+DMS_FN void dms_part_tile(const dms_product product, const size_t outputs, const size_t fetches, const dms_panel *panel,
+                          size_t row, const char *const *fetch, const size_t line) {
+    enum { M = DMS_ROWS_MAX };
     switch (panel->rows - row) {
-    case 1: dms_tile((dms_shape){product, 1, N, 0}, panel, row, panel->next); break;
-    case 2: dms_tile((dms_shape){product, DMS_MIN(2, M), N, 0}, panel, row, panel->next); break;
-    case 3: dms_tile((dms_shape){product, DMS_MIN(3, M), N, 0}, panel, row, panel->next); break;
+    case 1: dms_tile((dms_shape){product, 1, outputs, fetches, line, 0}, panel, row, fetch, NULL); break;
+    case 2: dms_tile((dms_shape){product, DMS_MIN(2, M), outputs, fetches, line, 0}, panel, row, fetch, NULL); break;
+    case 3: dms_tile((dms_shape){product, DMS_MIN(3, M), outputs, fetches, line, 0}, panel, row, fetch, NULL); break;
     default: break;
     }
 }
 
-// Widens the weights of a panel, and fetches those of the next meanwhile, row after row.
-DMS_FN void dms_widen(const dms_product product, const dms_panel *panel, float *widened) {
-    const dms_dtype type = dms_product_type(product);
-    const size_t size = dms_element_bytes(type), line = DMS_CACHE_LINE / dms_element_bytes(type);
-    for (size_t n = 0; n < DMS_TILE_OUTPUTS; ++n) {
-        const char *row = panel->weights[n], *next = panel->next[n];
-        float *out = widened + n * (DMS_BLOCK_BYTES / 4);
-        size_t k = 0;
-        for (; k + line <= panel->depth; k += line) {
-            __builtin_prefetch(next + k * size, 0, 2);
-            for (size_t j = k; j < k + line; j += VF_LANES) vf_store(out + j, vf_load_elements(type, row + j * size));
-        }
-        for (; k < panel->depth; k += VF_LANES) {
-            size_t left = DMS_MIN((size_t)VF_LANES, panel->depth - k);
-            vf_store(out + k, vf_load_elements_n(type, row + k * size, left));
-        }
-    }
-}
-
-// The same products in the same order: a widened weight is the weight.
-DMS_FN void dms_many_rows_widened(const dms_product product, const dms_panel *panel) {
-    _Alignas(DMS_CACHE_LINE) float widened[DMS_TILE_OUTPUTS * (DMS_BLOCK_BYTES / 4)];
-    dms_panel wide = *panel;
-    dms_widen(product, panel, widened);
-    for (size_t n = 0; n < DMS_TILE_OUTPUTS; ++n) wide.weights[n] = widened + n * (DMS_BLOCK_BYTES / 4);
-    dms_tiles(DMS_PRODUCT_F32, &wide, 0);
-}
-
-DMS_FN void dms_many_rows(const dms_product product, const dms_panel *panel) {
-    if ((product == DMS_PRODUCT_BF16 || product == DMS_PRODUCT_F16) && panel->rows >= DMS_WIDEN_ROWS) {
-        dms_many_rows_widened(product, panel);
+// One tile, or two that share the fetching.
+DMS_FN void dms_few_rows(const dms_product product, const dms_panel *panel, const size_t line) {
+    enum { M = DMS_FEW_ROWS, N = DMS_FEW_OUTPUTS, HALF = N / 2 };
+    const char *const *next = panel->next;
+    if (panel->rows < M) {
+        dms_part_tile(product, N, N, panel, 0, next, line);
+    } else if (panel->rows == M) {
+        dms_tile((dms_shape){product, M, N, N, line, 0}, panel, 0, next, NULL);
     } else {
-        dms_tiles(product, panel, DMS_TILE_OUTPUTS);
+        dms_tile((dms_shape){product, M, N, HALF, line, 0}, panel, 0, next, NULL);
+        if (panel->rows < 2 * M) {
+            dms_part_tile(product, N, N - HALF, panel, M, next + HALF, line);
+        } else {
+            dms_tile((dms_shape){product, M, N, N - HALF, line, 0}, panel, M, next + HALF, NULL);
+        }
     }
+}
+
+// A whole tile that fetches `fetches` rows.
+DMS_FN void dms_whole_tile(const dms_product product, const dms_panel *panel, size_t row, size_t fetches,
+                           const char *const *fetch, const size_t line, float *widened, const int keeps) {
+    enum { M = DMS_TILE_ROWS, N = DMS_TILE_OUTPUTS };
+    if (fetches == 0) {
+        dms_tile((dms_shape){product, M, N, 0, line, keeps}, panel, row, fetch, widened);
+    } else if (fetches == 1) {
+        dms_tile((dms_shape){product, M, N, 1, line, keeps}, panel, row, fetch, widened);
+    } else if (fetches == 2) {
+        dms_tile((dms_shape){product, M, N, 2, line, keeps}, panel, row, fetch, widened);
+    } else if (fetches < N) {
+        dms_tile((dms_shape){product, M, N, DMS_MIN(3, N), line, keeps}, panel, row, fetch, widened);
+    } else {
+        dms_tile((dms_shape){product, M, N, N, line, keeps}, panel, row, fetch, widened);
+    }
+}
+
+// All rows, tile by tile. 16-bit weights are widened by the first tile for all of them: the same products in the same
+// order, as a widened weight is the weight.
+DMS_FN void dms_many_rows(const dms_product product, const dms_panel *panel, const size_t line) {
+    enum { M = DMS_TILE_ROWS, N = DMS_TILE_OUTPUTS };
+    const int widens = product != DMS_PRODUCT_F32 && product != DMS_PRODUCT_PAIRS;
+    const dms_product later = widens ? DMS_PRODUCT_F32 : product;
+    _Alignas(DMS_CACHE_LINE) float widened[N * DMS_WIDENED_STRIDE];
+    dms_panel rest = *panel;
+    size_t tiles = panel->rows / M;
+    if (tiles == 0) {
+        dms_part_tile(product, N, N, panel, 0, panel->next, line);
+        return;
+    }
+    // The whole tiles share the fetching, so that memory stays busy while rows reuse the weights at hand.
+    size_t each = (N + tiles - 1) / tiles, next = each, row = M;
+    dms_whole_tile(product, panel, 0, each, panel->next, line, widened, widens);
+    if (widens) {
+        rest.depth = dms_round_up(panel->depth, dms_lanes((dms_shape){.product = product}));
+        for (size_t n = 0; n < N; ++n) rest.weights[n] = widened + n * DMS_WIDENED_STRIDE;
+    }
+    for (; row + M <= panel->rows; row += M) {
+        size_t fetches = DMS_MIN(each, N - next);
+        dms_whole_tile(later, &rest, row, fetches, panel->next + next, line, NULL, 0);
+        next += fetches;
+    }
+    dms_part_tile(later, N, 0, &rest, row, panel->next, line);
 }
 
 DMS_FN void dms_panel_products(const dms_panel *panel, const dms_product product) {
+    const size_t line = DMS_CACHE_LINE / dms_element_bytes(dms_product_type(product));
     if (panel->outputs == DMS_FEW_OUTPUTS) {
-        dms_few_rows(product, panel);
+        dms_few_rows(product, panel, line);
     } else {
-        dms_many_rows(product, panel);
+        dms_many_rows(product, panel, line);
     }
 }
 
@@ -214,10 +251,11 @@ DMS_TARGET static void dms_panel_bf16(const dms_panel *panel) { dms_panel_produc
 DMS_TARGET static void dms_panel_f16(const dms_panel *panel) { dms_panel_products(panel, DMS_PRODUCT_F16); }
 
 #define DMS_TILE_SHAPES                                                                                                \
-    .tile_rows = DMS_TILE_ROWS, .outputs = DMS_TILE_OUTPUTS, .few_rows = DMS_FEW_ROWS, .few_outputs = DMS_FEW_OUTPUTS
+    .sums = VF_LANES, .tile_rows = DMS_TILE_ROWS, .outputs = DMS_TILE_OUTPUTS, .few_rows = 2 * DMS_FEW_ROWS,           \
+    .few_outputs = DMS_FEW_OUTPUTS
 
 #define DMS_WIDENED_PATH                                                                                               \
-    .element_size = 4, .lanes = VF_LANES, .block = DMS_BLOCK_BYTES / 4, DMS_TILE_SHAPES
+    .element_size = 4, .lanes = VF_LANES, .block = DMS_BLOCK_BYTES / 4, .gap = DMS_CACHE_LINE / 4, DMS_TILE_SHAPES
 
 #define DMS_FP32_PATH                                                                                                  \
     { DMS_WIDENED_PATH, .prepare = dms_prepare_fp32, .panel = {dms_panel_f32, dms_panel_bf16, dms_panel_f16} }

@@ -4,11 +4,11 @@
 
 #include "dms_linear.h"
 
-static inline __attribute__((always_inline)) void dms_store_sums(const dms_panel *panel, float *y, const float *bias,
+static inline __attribute__((always_inline)) void dms_store_sums(const dms_panel *panel, float *y,
                                                                  const float *sums) {
     for (size_t n = 0; n < panel->width; ++n) {
         float total = panel->adds ? y[n] + sums[n] : sums[n];
-        y[n] = bias ? total + bias[n] : total;
+        y[n] = panel->bias ? total + panel->bias[n] : total;
     }
 }
 
