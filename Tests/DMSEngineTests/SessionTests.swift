@@ -89,7 +89,8 @@ struct SessionTests {
         }
         let budget = 66_000
         var preemptions = 0
-        for step in [15, 60] {
+        // On a busy machine the conversations may come one after another, with room for each: then once more.
+        for (attempt, step) in [15, 60, 15, 60, 15, 60, 15, 60].enumerated() where attempt < 2 || preemptions == 0 {
             let plain = try Serving.configuration(step: step)
             let folder = try TemporaryFolder()
             let configuration = try Serving.configuration(
