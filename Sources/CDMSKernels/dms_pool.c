@@ -10,6 +10,7 @@
 #include "dms_internal.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -59,6 +60,9 @@ static void dms_pause(void) {
 #endif
 }
 
+// A thread that only looks for work must not keep others, a server's say, from theirs.
+static void dms_give_way(void) { sched_yield(); }
+
 static int64_t dms_nanoseconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -107,6 +111,7 @@ static void dms_wait_for_work(dms_pool *pool) {
             if (dms_has_work(pool)) return;
             dms_pause();
         }
+        dms_give_way();
     } while (dms_nanoseconds() < deadline);
     pthread_mutex_lock(&pool->mutex);
     // Sequentially consistent on both sides: either this thread sees the new job below, or the caller, who publishes
@@ -143,6 +148,7 @@ static void dms_wait_for_finish(dms_pool *pool, size_t count) {
             if (atomic_load(&pool->finished) == count) return;
             dms_pause();
         }
+        dms_give_way();
     } while (dms_nanoseconds() < deadline);
     pthread_mutex_lock(&pool->mutex);
     atomic_store(&pool->caller_sleeps, 1);

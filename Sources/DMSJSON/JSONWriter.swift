@@ -15,7 +15,7 @@ extension JSONValue {
         case .bool(let value): out += value ? "true" : "false"
         case .integer(let value): out += String(value)
         case .number(let value): out += value.isFinite ? "\(value)" : "null"
-        case .string(let value): Self.write(value, into: &out)
+        case .string(let value): Self.append(value, to: &out)
         case .array(let elements):
             Self.writeList(elements.count, "[", "]", into: &out, indent: indent, level: level) { index, out in
                 elements[index].write(into: &out, indent: indent, level: level + 1)
@@ -23,7 +23,7 @@ extension JSONValue {
         case .object(let object):
             let entries = object.entries
             Self.writeList(entries.count, "{", "}", into: &out, indent: indent, level: level) { index, out in
-                Self.write(entries[index].key, into: &out)
+                Self.append(entries[index].key, to: &out)
                 out += indent == nil ? ":" : ": "
                 entries[index].value.write(into: &out, indent: indent, level: level + 1)
             }
@@ -44,22 +44,31 @@ extension JSONValue {
         out += close
     }
 
-    /// Escapes control characters and the line separators that some stream parsers break lines at.
-    private static func write(_ text: String, into out: inout String) {
+    /// Appends a text as JSON has it, with its quotes.
+    ///
+    /// Control characters are escaped, and so are the line separators that some stream parsers break lines at.
+    public static func append(_ text: String, to out: inout String) {
         out += "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": out += "\\\""
-            case "\\": out += "\\\\"
-            case "\n": out += "\\n"
-            case "\r": out += "\\r"
-            case "\t": out += "\\t"
-            case _ where scalar.value < 0x20 || scalar.value == 0x2028 || scalar.value == 0x2029:
-                let digits = String(scalar.value, radix: 16)
-                out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: out.unicodeScalars.append(scalar)
-            }
+        // Most texts have nothing to escape; the first byte of a line separator is E2.
+        if text.utf8.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") && $0 != 0xE2 }) {
+            out += text
+        } else {
+            for scalar in text.unicodeScalars { appendEscaped(scalar, to: &out) }
         }
         out += "\""
+    }
+
+    private static func appendEscaped(_ scalar: Unicode.Scalar, to out: inout String) {
+        switch scalar {
+        case "\"": out += "\\\""
+        case "\\": out += "\\\\"
+        case "\n": out += "\\n"
+        case "\r": out += "\\r"
+        case "\t": out += "\\t"
+        case _ where scalar.value < 0x20 || scalar.value == 0x2028 || scalar.value == 0x2029:
+            let digits = String(scalar.value, radix: 16)
+            out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        default: out.unicodeScalars.append(scalar)
+        }
     }
 }

@@ -19,10 +19,15 @@ struct BenchCommand: ParsableCommand {
             Without a gate one run is made, of the compact cache that keeps everything (no_evict). With --gate-evict, \
             or a model that has a gate of its own, a second one with eviction follows (dms), on the same weights.
 
+            With --sequences 1,8 batches of copies of one sequence decode in the engine's own loop, with pages of their \
+            own: tokens per second at the median step, how often that is what the first size gives, and where a \
+            step's time goes.
+
               dms bench --shape llama-3.2-1b
               dms bench --shape llama-3.2-1b --context 8192 --gate-evict 0.875 --repeat 3
+              dms bench --shape llama-3.2-1b --context 8192 --gate-evict 0.875 --sequences 1,8 --repeat 5
 
-            The 1B shape needs 3.5 GB of memory.
+            The 1B shape needs 3.5 GB of memory, and eight sequences of 8192 tokens 2.3 GB more.
             """)
 
     @OptionGroup var options: BenchOptions
@@ -41,6 +46,7 @@ struct BenchCommand: ParsableCommand {
     func run() throws {
         let plan = try BenchPlan(options, compute: compute, cache: cache)
         var meter = CeilingMeter(threads: plan.threads)
+        if !plan.batches.isEmpty { return try runBatches(plan, &meter) }
         var results = [BenchmarkResult?](repeating: nil, count: plan.workloads.count)
         for repetition in 0..<options.repetitions {
             Console.progress("dms: measuring the machine")
@@ -54,7 +60,23 @@ struct BenchCommand: ParsableCommand {
             }
         }
         try meter.measure()
-        let report = BenchReport(plan: plan, ceilings: meter.ceilings, results: results.compactMap { $0 })
+        try write(BenchReport(plan: plan, ceilings: meter.ceilings, results: results.compactMap { $0 }))
+    }
+
+    private func runBatches(_ plan: BenchPlan, _ meter: inout CeilingMeter) throws {
+        var report = BenchReport(plan: plan, ceilings: meter.ceilings)
+        for workload in plan.batches {
+            Console.progress("dms: measuring the machine")
+            try meter.measure()
+            let results = try plan.runner.run(workload) { Console.progress("dms: \($0)") }
+            report.batches.append(BenchBatches(workload: workload, results: results))
+        }
+        try meter.measure()
+        report.ceilings = meter.ceilings
+        try write(report)
+    }
+
+    private func write(_ report: BenchReport) throws {
         if json { try Console.write(report.json) } else { try Console.write(report.text) }
     }
 }
@@ -69,6 +91,8 @@ struct BenchPlan {
     let weightBytes: Int
     let runner: BenchmarkRunner
     let workloads: [BenchmarkWorkload]
+    /// In place of ``workloads``, where batches are asked for.
+    let batches: [BatchWorkload]
 
     init(_ options: BenchOptions, compute: ComputeOptions, cache: CacheOptions) throws {
         let kernels = try CPUKernels(threads: compute.threads)
@@ -85,14 +109,23 @@ struct BenchPlan {
             kernels: kernels, retention: gate?.configuration, eviction: gate?.control ?? .off)
         var modes: [BenchmarkMode] = options.dense ? [.dense] : []
         modes += gate == nil ? [.noEvict] : [.noEvict, .dms]
+        let kvType = cache.type(for: precision)
+        batches = options.context.counts.compactMap { context in
+            options.sequences.map { sequences in
+                BatchWorkload(
+                    modes: modes, context: context, generate: options.generate, sequences: sequences.counts,
+                    rounds: options.repetitions, kvType: kvType, fill: options.fill ?? .prefill,
+                    prefillChunk: options.prefillChunk)
+            }
+        }
         var workloads: [BenchmarkWorkload] = []
-        for context in options.context.counts {
-            for concurrency in options.concurrency.counts {
+        for context in batches.isEmpty ? options.context.counts : [] {
+            for concurrency in options.concurrency?.counts ?? [1] {
                 for mode in modes {
                     workloads.append(
                         BenchmarkWorkload(
                             mode: mode, context: context, generate: options.generate, concurrency: concurrency,
-                            kvType: cache.type(for: precision), prefillChunk: options.prefillChunk))
+                            kvType: kvType, prefillChunk: options.prefillChunk))
                 }
             }
         }

@@ -16,8 +16,23 @@ struct BenchOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Decode steps.", valueName: "count"))
     var generate = 32
 
-    @Option(help: ArgumentHelp("Sequences that decode together; several, separated by commas, in turn."))
-    var concurrency: CountList = CountList(counts: [1])
+    @Option(
+        help: ArgumentHelp(
+            "Sequences that decode together, each with a prompt of its own; several, separated by commas, in turn. "
+                + "(default: 1)"))
+    var concurrency: CountList?
+
+    @Option(
+        help: ArgumentHelp(
+            "Batches of these sizes, as in 1,8, through the engine's own loop: copies of one sequence, in turn. "
+                + "--repeat counts the rounds.", valueName: "counts"))
+    var sequences: CountList?
+
+    @Option(
+        help: ArgumentHelp(
+            "prefill or synthetic: how the sequence of --sequences gets its context. Synthetic keys and values are "
+                + "random, with the decisions of --gate-evict, and cost no pass of the model. (default: prefill)"))
+    var fill: CacheFill?
 
     @Option(
         help: ArgumentHelp(
@@ -51,6 +66,19 @@ struct BenchOptions: ParsableArguments {
         if model != nil, weights != nil {
             throw ValidationError("--weights is for --shape; with --model, --precision decides")
         }
+        if sequences != nil, concurrency != nil {
+            throw ValidationError("--sequences and --concurrency exclude each other")
+        }
+        if sequences != nil, dense {
+            throw ValidationError("--dense is not for --sequences: the dense reference cache serves no batches")
+        }
+        if fill != nil, sequences == nil { throw ValidationError("--fill is for --sequences") }
+        if fill == .synthetic, model != nil, gateEvict == nil {
+            throw ValidationError("--fill synthetic with --model needs --gate-evict: a model's gate reads its queries")
+        }
+        if let sequences, let count = sequences.counts.first(where: { $0 > 1024 }) {
+            throw ValidationError("--sequences: found \(count), required 1 to 1024")
+        }
         if window != nil, gateEvict == nil { throw ValidationError("--window is for --gate-evict") }
         if let gateEvict, !(0...1).contains(gateEvict) {
             throw ValidationError("--gate-evict: found \(gateEvict), required 0 to 1")
@@ -66,6 +94,7 @@ struct BenchOptions: ParsableArguments {
 }
 
 extension BenchmarkShape: ExpressibleByArgument {}
+extension CacheFill: ExpressibleByArgument {}
 
 /// Counts separated by commas, as in 1,8,32.
 struct CountList: ExpressibleByArgument {

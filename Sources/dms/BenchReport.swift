@@ -5,8 +5,9 @@ import DMSTensor
 /// What `dms bench` prints.
 struct BenchReport {
     let plan: BenchPlan
-    let ceilings: MachineCeilings
-    let results: [BenchmarkResult]
+    var ceilings: MachineCeilings
+    var results: [BenchmarkResult] = []
+    var batches: [BenchBatches] = []
 
     /// The arithmetic that the precision uses.
     private var arithmetic: Double {
@@ -28,6 +29,10 @@ struct BenchReport {
         let title =
             "\(plan.name): \(plan.weights.name) weights, \(Units.bytes(plan.weightBytes)) read per step, "
             + "\(plan.precision.rawValue) arithmetic, \(plan.backend)\n\n"
+        if !batches.isEmpty {
+            let tables = batches.map { $0.text(readBandwidth: ceilings.allThreads.readBandwidth) }
+            return title + machine.text + "\n" + tables.joined(separator: "\n")
+        }
         return title + machine.text + "\n" + speeds + "\n" + memory
     }
 
@@ -74,11 +79,16 @@ struct BenchReport {
     }
 
     var json: JSONObject {
-        JSONObject([
+        var object = JSONObject([
             "model": .string(plan.name), "backend": .string(plan.backend), "threads": .count(plan.threads),
             "precision": .string(plan.precision.rawValue), "weight_bytes_per_step": .count(plan.weightBytes),
             "ceilings": .object(ceilingsJSON), "runs": .array(results.map { .object(run($0)) }),
         ])
+        if !batches.isEmpty {
+            object["batches"] = .array(
+                batches.map { .object($0.json(readBandwidth: ceilings.allThreads.readBandwidth)) })
+        }
+        return object
     }
 
     private var ceilingsJSON: JSONObject {

@@ -69,4 +69,43 @@ struct BenchCommandTests {
         #expect(result.output.contains("no_evict"))
         #expect(result.output.contains("of ceiling"))
     }
+
+    @Test("batches: a run for every cache and size, with the gain and the shares of a step")
+    func batches() throws {
+        let object = try Command.run(
+            "bench", "--shape", "tiny", "--context", "96", "--generate", "3", "--sequences", "1,4", "--repeat", "2",
+            "--gate-evict", "0.875", "--window", "16", "--fill", "synthetic", "--json"
+        ).object()
+        #expect(object["runs"]?.arrayValue?.isEmpty == true)
+        let batches = (object["batches"]?.arrayValue ?? []).compactMap(\.objectValue)
+        let batch = try #require(batches.first)
+        #expect(batches.count == 1)
+        #expect(batch["fill"] == .string("synthetic") && batch["context"] == .integer(96))
+        #expect(batch["rounds"] == .integer(2) && batch["steps_per_round"] == .integer(3))
+        let runs = (batch["runs"]?.arrayValue ?? []).compactMap(\.objectValue)
+        #expect(runs.compactMap { $0["mode"]?.stringValue } == ["no_evict", "no_evict", "dms", "dms"])
+        #expect(runs.compactMap { $0["sequences"]?.integerValue } == [1, 4, 1, 4])
+        for run in runs {
+            let seconds = try #require(run["step_seconds_median"]?.doubleValue)
+            let sequences = try #require(run["sequences"]?.integerValue)
+            let speed = try #require(run["tokens_per_second"]?.doubleValue)
+            #expect(seconds > 0 && abs(speed * seconds - Double(sequences)) < 1e-6)
+            if sequences == 1 { #expect(run["tokens_per_second_ratio"]?.doubleValue == 1) }
+            let shares = try #require(run["shares"]?.objectValue)
+            let names = ["linear", "attention", "other_kernels", "cache_bookkeeping", "scheduler", "delivery"]
+            #expect(shares.keys == names)
+            #expect(abs(names.reduce(0) { $0 + (shares[$1]?.doubleValue ?? 0) } - 1) < 1e-6)
+        }
+    }
+
+    @Test("options of batches that contradict others are refused")
+    func batchOptions() throws {
+        for arguments in [
+            ["--fill", "synthetic"], ["--sequences", "1,2", "--concurrency", "1"], ["--sequences", "1", "--dense"],
+            ["--sequences", "0"], ["--sequences", "1", "--fill", "none"],
+        ] {
+            let result = try Command.run(["bench", "--shape", "tiny"] + arguments, input: [])
+            #expect(result.status == 64, "\(arguments)")
+        }
+    }
 }

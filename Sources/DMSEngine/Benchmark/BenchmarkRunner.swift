@@ -16,10 +16,10 @@ public struct RandomEviction: EvictionSource {
 
 /// Runs workloads on one model and measures them.
 public final class BenchmarkRunner {
-    private let kernels: TimedKernels
-    private let model: LlamaModel
-    private let eviction: EvictionControl
-    private let retention: DMSConfiguration?
+    let kernels: TimedKernels
+    let model: LlamaModel
+    let eviction: EvictionControl
+    let retention: DMSConfiguration?
 
     /// - Parameters:
     ///   - dms: The model's own gate, if any.
@@ -139,7 +139,7 @@ public final class BenchmarkRunner {
         max(0, attention.seconds - kernels.seconds.attention - kernels.seconds.storing)
     }
 
-    private func randomTokens(_ count: Int, sequence: Int, position: Int) -> [Int32] {
+    func randomTokens(_ count: Int, sequence: Int, position: Int) -> [Int32] {
         let draw = SamplingDraw(seed: UInt64(sequence))
         let vocabulary = UInt64(model.configuration.vocabularySize)
         return (0..<count).map { Int32(draw.bits(step: position + $0) % vocabulary) }

@@ -16,6 +16,8 @@ public final class TimedKernels: InferenceKernels, @unchecked Sendable {
 
     private let base: any InferenceKernels
     public private(set) var seconds = Seconds()
+    /// Whether attention is left out and its output left as it is: for filling a cache with numbers that mean nothing.
+    var skipsAttention = false
 
     public init(_ base: any InferenceKernels) { self.base = base }
 
@@ -66,6 +68,7 @@ public final class TimedKernels: InferenceKernels, @unchecked Sendable {
         _ queries: MatrixView, _ batch: borrowing AttentionBatch, shape: AttentionShape, kvType: ScalarType,
         precision: Precision, into output: MatrixView
     ) throws(MemoryError) {
+        if skipsAttention { return }
         let watch = Stopwatch()
         try base.attention(queries, batch, shape: shape, kvType: kvType, precision: precision, into: output)
         seconds.attention += watch.seconds

@@ -33,11 +33,7 @@ public struct Candidates: Sendable {
 
     /// The position of the largest logit; of equal ones the first, which has the lowest id.
     public var best: Int {
-        logits.withUnsafeBufferPointer { logits in
-            var best = 0
-            for index in logits.indices where logits[index] > logits[best] { best = index }
-            return best
-        }
+        logits.withUnsafeBufferPointer(\.largestIndex)
     }
 
     /// `exp(logit − largest logit)` of each candidate: its probability but for a common factor.

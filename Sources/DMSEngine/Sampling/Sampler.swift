@@ -32,6 +32,11 @@ public struct Sampler: Sendable {
     /// Tells the sampler about tokens of the prompt; its own choices it observes itself.
     public mutating func observe(_ tokens: some Sequence<Int32>) { penalty?.observe(tokens) }
 
+    /// Whether the choice is the largest logit as it comes, and nothing has to be remembered.
+    private var isPlain: Bool {
+        parameters.isGreedy && bias == nil && penalty == nil && presence == nil && frequency == nil
+    }
+
     /// Chooses the token that follows.
     ///
     /// - Parameters:
@@ -40,9 +45,9 @@ public struct Sampler: Sendable {
     /// - Throws: ``SamplingError`` when a logit is NaN or infinite, which no sound checkpoint gives.
     public mutating func choose(_ logits: UnsafeBufferPointer<Float>, step: Int) throws(SamplingError) -> Int32 {
         precondition(!logits.isEmpty, "no logits")
-        if let index = logits.firstIndex(where: { !$0.isFinite }) {
-            throw SamplingError(token: index, logit: logits[index])
-        }
+        if let index = logits.firstNotFinite { throw SamplingError(token: index, logit: logits[index]) }
+        // Where nothing changes a logit, the best needs no list of candidates.
+        if isPlain { return Int32(logits.largestIndex) }
         candidates.fill(logits)
         bias?.apply(to: &candidates)
         penalty?.apply(to: &candidates)

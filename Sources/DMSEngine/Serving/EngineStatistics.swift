@@ -33,6 +33,8 @@ public struct EngineStatistics: Sendable, Hashable {
     public var steps = 0
     /// Their time, sampling and delivery included.
     public var stepSeconds = 0.0
+    /// The part of it that the model took.
+    public var modelSeconds = 0.0
     /// The part of it that planning and bookkeeping took.
     public var schedulerSeconds = 0.0
     /// The time of the last pass.

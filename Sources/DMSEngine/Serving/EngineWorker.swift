@@ -38,15 +38,7 @@ final class EngineWorker {
 
     /// Serves until the engine is closed and drained, or its time is over.
     func run() {
-        while true {
-            // Looked at before the commands are: nothing is submitted once it is set.
-            let closing = mailbox.closingTime
-            let isDrained = closing != nil && scheduler.isEmpty
-            let deadline = scheduler.nextDeadline.map { start + $0 }
-            for command in mailbox.take(waits: isIdle && !isDrained, until: deadline) { apply(command) }
-            if let closing, scheduler.isEmpty || closing <= .now { break }
-            step()
-        }
+        while turn() {}
         // What was submitted before the engine closed, and not taken yet, is told as well.
         for command in mailbox.take(waits: false, until: nil) { apply(command) }
         for id in requests.keys.sorted() {
@@ -58,6 +50,20 @@ final class EngineWorker {
         isIdle = true
         publish()
         mailbox.end()
+    }
+
+    /// One turn of the loop: what was asked since the last one, then a step.
+    ///
+    /// - Returns: Whether there may be another; not once the engine is closed and drained, or its time is over.
+    func turn() -> Bool {
+        // Looked at before the commands are: nothing is submitted once it is set.
+        let closing = mailbox.closingTime
+        let isDrained = closing != nil && scheduler.isEmpty
+        let deadline = scheduler.nextDeadline.map { start + $0 }
+        for command in mailbox.take(waits: isIdle && !isDrained, until: deadline) { apply(command) }
+        if let closing, scheduler.isEmpty || closing <= .now { return false }
+        step()
+        return true
     }
 
     private func apply(_ command: Mailbox.Command) {
@@ -117,7 +123,9 @@ final class EngineWorker {
 
     private func run(_ plan: StepPlan) throws {
         for span in plan.spans { requests[span.id]?.noteStart() }
+        let pass = Stopwatch()
         try runner.run(plan.spans) { span in requests[span.id]?.tokens[span.positions] ?? [] }
+        statistics.modelSeconds += pass.seconds
         storePrefixes(plan.spans)
         var finishing: [RequestID: FinishReason] = [:]
         var failures: [RequestID: any Error] = [:]

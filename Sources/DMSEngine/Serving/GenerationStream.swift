@@ -31,7 +31,14 @@ public struct GenerationStream: AsyncSequence, Sendable {
 
         /// - Throws: `CancellationError` when the task was cancelled, ``EngineError/shutDown``, or whatever the model's
         ///   pass threw.
-        public mutating func next() async throws -> GenerationEvent? { try await handle.next() }
+        public mutating func next() async throws -> GenerationEvent? { try await handle.next(atMost: 1).first }
+
+        /// All events that wait, oldest first: at least one, none after the last.
+        ///
+        /// A consumer for whom every delivery has a price pays it once for what came while it was busy.
+        ///
+        /// - Throws: As ``next()``.
+        public mutating func nextBatch() async throws -> [GenerationEvent] { try await handle.next(atMost: .max) }
     }
 }
 
@@ -49,9 +56,9 @@ final class StreamHandle: Sendable {
 
     deinit { if !buffer.isEnded { mailbox.post(.cancel(id)) } }
 
-    func next() async throws -> GenerationEvent? {
+    func next(atMost limit: Int) async throws -> [GenerationEvent] {
         try await withTaskCancellationHandler {
-            try await buffer.next { mailbox.post(.resume(id)) }
+            try await buffer.next(atMost: limit) { mailbox.post(.resume(id)) }
         } onCancel: {
             buffer.abandon()
             mailbox.post(.cancel(id))

@@ -31,61 +31,74 @@ struct GenerationRun: Sendable {
     func answer() async throws -> JSONObject {
         var choices = job.requests.indices.map { Choice(index: $0) }
         for (index, echo) in job.echoes.enumerated() { choices[index].append(ChoicePiece(index: index, text: echo)) }
-        let usage = try await forEachPiece { choices[$0.index].append($0) }
+        let usage = try await forEachBatch { for piece in $0 { choices[piece.index].append(piece) } }
         return job.format.answer(choices, usage)
     }
 
-    /// Hands out the objects of a stream; a stream is read only as fast as they are taken.
+    /// Hands out the events of a stream, as text that is ready to be sent; a stream is read only as fast as that is
+    /// taken, and what came meanwhile is handed out together.
     ///
     /// - Throws: As ``answer()``, and what `emit` throws.
-    func chunks(_ emit: (JSONObject) async throws -> Void) async throws {
-        func send(_ object: JSONObject) async throws {
-            var object = object
-            // Clients that asked for the last chunk's count expect the key everywhere.
-            if job.includesUsage { object["usage"] = .null }
-            try await emit(object)
-        }
+    func events(_ emit: (String) async throws -> Void) async throws {
+        let encoder = EventEncoder(job)
+        var text = ""
         for (index, echo) in job.echoes.enumerated() {
-            if let opening = job.format.opening(choice: index) { try await send(opening) }
-            if !echo.isEmpty { try await send(job.format.chunk(ChoicePiece(index: index, text: echo))) }
+            if let opening = job.format.opening(choice: index) { encoder.append(opening, to: &text) }
+            if !echo.isEmpty { encoder.append(ChoicePiece(index: index, text: echo), to: &text) }
         }
-        let usage = try await forEachPiece { try await send(job.format.chunk($0)) }
-        if job.includesUsage { try await emit(job.format.usageChunk(usage)) }
+        if !text.isEmpty { try await emit(text) }
+        let usage = try await forEachBatch { pieces in
+            var text = ""
+            for piece in pieces { encoder.append(piece, to: &text) }
+            try await emit(text)
+        }
+        if job.includesUsage { try await emit(ServerSentEvents.event(job.format.usageChunk(usage))) }
     }
 
-    private func forEachPiece(_ body: (ChoicePiece) async throws -> Void) async throws -> Usage {
+    /// Pieces of one choice that have come since its last ones.
+    private func forEachBatch(_ body: ([ChoicePiece]) async throws -> Void) async throws -> Usage {
         var usage = Usage(prompt: job.promptTokens)
         var assemblers = job.requests.enumerated().map { index, request in
             ChoiceAssembler(index: index, request: request, tokenizer: tokenizer, echo: job.echoes[index])
         }
-        try await streams.forEachEvent { index, event in
-            if case .finished(let summary) = event {
-                usage.completion += summary.generatedTokens
-                onEnd(summary)
+        try await streams.forEachBatch { index, events in
+            var pieces: [ChoicePiece] = []
+            for event in events {
+                if case .finished(let summary) = event {
+                    usage.completion += summary.generatedTokens
+                    onEnd(summary)
+                }
+                if let piece = try assemblers[index].take(event) { pieces.append(piece) }
             }
-            if let piece = try assemblers[index].take(event) { try await body(piece) }
+            if !pieces.isEmpty { try await body(pieces) }
         }
         return usage
     }
 }
 
 extension [GenerationStream] {
-    /// Reads all streams to their ends, one event of each at a time, so that one that is ahead waits for its reader and
+    /// Reads all streams to their ends, what waits in one at a time, so that one that is ahead waits for its reader and
     /// not for the others.
-    fileprivate func forEachEvent(_ body: (Int, GenerationEvent) async throws -> Void) async throws {
-        try await withThrowingTaskGroup(of: (Int, GenerationEvent?).self) { group in
+    fileprivate func forEachBatch(_ body: (Int, [GenerationEvent]) async throws -> Void) async throws {
+        // Most requests have one, which needs no tasks.
+        if count == 1 {
+            var iterator = self[0].makeAsyncIterator()
+            while case let events = try await iterator.nextBatch(), !events.isEmpty { try await body(0, events) }
+            return
+        }
+        try await withThrowingTaskGroup(of: (Int, [GenerationEvent]).self) { group in
             func read(_ index: Int) {
                 let stream = self[index]
                 group.addTask {
                     var iterator = stream.makeAsyncIterator()
-                    return (index, try await iterator.next())
+                    return (index, try await iterator.nextBatch())
                 }
             }
             for index in indices { read(index) }
-            while let (index, event) = try await group.next() {
-                guard let event else { continue }
-                try await body(index, event)
-                if case .token = event { read(index) }
+            while let (index, events) = try await group.next() {
+                if events.isEmpty { continue }
+                try await body(index, events)
+                read(index)
             }
         }
     }

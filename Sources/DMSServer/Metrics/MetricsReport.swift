@@ -46,6 +46,7 @@ struct MetricsReport {
             engine.computedTokens)
         out.add("dms_steps_total", .counter, "Forward passes.", engine.steps)
         out.add("dms_step_seconds_total", .counter, "Time of all passes.", engine.stepSeconds)
+        out.add("dms_model_seconds_total", .counter, "The part of it that the model took.", engine.modelSeconds)
         out.add(
             "dms_scheduler_seconds_total", .counter, "The part of it that planning took.", engine.schedulerSeconds)
     }
