@@ -23,8 +23,9 @@ final class EngineWorker {
     private var lastReport: ContinuousClock.Instant?
 
     init(
-        _ runner: BatchRunner, limits: SchedulerLimits, maximumPrefixes: Int, speculation: SpeculationParameters?,
-        sessions: SessionStore?, tokenizer: Tokenizer?, workspaceBytes: Int, mailbox: Mailbox, board: StatisticsBoard
+        _ runner: BatchRunner, limits: SchedulerLimits, maximumPrefixes: Int,
+        speculation: SpeculationParameters? = nil, sessions: SessionStore?, tokenizer: Tokenizer?, workspaceBytes: Int,
+        mailbox: Mailbox, board: StatisticsBoard
     ) {
         speculator = Speculator(speculation)
         self.runner = runner
