@@ -17,14 +17,22 @@ public struct CacheConfiguration: Sendable, Hashable {
     /// Their keys and values are staged, so this
     /// bounds what prefill needs beyond live tokens.
     public var rowsPerBlock: Int
+    /// The most draft rows of a pass: how many tokens, of all sequences together, can be taken back after it.
+    ///
+    /// What so many tokens may overwrite has room within the budget from the first pass on, with or without drafts; see
+    /// ``CacheReport/rollbackBytes``. 0 takes no memory and no drafts.
+    public var draftRows: Int
 
     public init(
-        kvType: ScalarType = .float32, slotsPerPage: Int = 32, budgetBytes: Int? = nil, rowsPerBlock: Int = 64
+        kvType: ScalarType = .float32, slotsPerPage: Int = 32, budgetBytes: Int? = nil, rowsPerBlock: Int = 64,
+        draftRows: Int = 0
     ) {
         precondition(rowsPerBlock > 0, "prefill blocks without rows")
+        precondition(draftRows >= 0, "a negative number of draft rows")
         self.kvType = kvType
         self.slotsPerPage = slotsPerPage
         self.budgetBytes = budgetBytes
         self.rowsPerBlock = rowsPerBlock
+        self.draftRows = draftRows
     }
 }

@@ -30,7 +30,7 @@ public struct SequenceUsage: Sendable, Hashable {
 
 /// What a cache holds, true to its allocator.
 ///
-/// `allocatedBytes = slabBytes + tableBytes + stagingBytes`, and
+/// `allocatedBytes = slabBytes + tableBytes + stagingBytes + rollbackBytes`, and
 /// `slabBytes = liveBytes + pageSlackBytes + slabSlackBytes`. Page slack is less than one page for each stream: (layer,
 /// KV head, sequence). Slab slack is less than 1/64 of the arena, or 64 KiB where the arena is small, and 4 bytes a page
 /// while the arena grows; after sequences were removed, also what they left free in slabs that others still use. The lists that one attention
@@ -50,6 +50,9 @@ public struct CacheReport: Sendable, Hashable {
     public var tableBytes: Int
     /// What prefill computes with.
     public var stagingBytes: Int
+    /// Room for what draft rows overwrite: ``CacheConfiguration/draftRows`` tokens of every layer and KV head, each
+    /// rounded up to 64 bytes, and 8 bytes more.
+    public var rollbackBytes: Int
     public var allocatedBytes: Int
     /// The most that was ever allocated.
     public var peakAllocatedBytes: Int
@@ -90,7 +93,8 @@ extension CompactAttention {
         return CacheReport(
             sequences: usages, seenTokenHeads: sum(\.seenTokenHeads), liveTokenHeads: sum(\.liveTokenHeads),
             ringBytes: sum(\.ringBytes), denseBytes: sum(\.denseBytes), liveBytes: live, slabBytes: pool.slabBytes,
-            tableBytes: tableBytes, stagingBytes: staging?.byteCount ?? 0, allocatedBytes: pool.ledger.allocated,
+            tableBytes: tableBytes, stagingBytes: staging?.byteCount ?? 0,
+            rollbackBytes: rollbackLog?.byteCount ?? 0, allocatedBytes: pool.ledger.allocated,
             peakAllocatedBytes: pool.ledger.peak, budgetBytes: pool.ledger.budget, pagesInUse: pool.pagesInUse,
             freePages: pool.freePages, pageBytes: layout.byteCount, bytesPerToken: layout.bytesPerToken,
             pageSlackBytes: pageBytes - live, slabSlackBytes: pool.slabBytes - pageBytes, tally: tally)

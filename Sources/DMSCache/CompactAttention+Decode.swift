@@ -4,9 +4,11 @@ import DMSTensor
 extension CompactAttention {
     /// Stores one token in all heads of a layer, and lists the sequence's pages for attention: all that they hold is
     /// visible to the token, so no slot is masked.
+    ///
+    /// - Parameter logRow: Where to note what a token overwrites that may be taken back.
     func decode(
         layer: Int, _ span: ForwardBatch.Span, _ sequence: CachedSequence, _ input: AttentionInput,
-        _ decisions: EvictionDecisions?
+        _ decisions: EvictionDecisions?, logRow: Int?
     ) throws {
         let row = span.rows.lowerBound
         let step = schedule.step(at: span.firstPosition)
@@ -16,6 +18,9 @@ extension CompactAttention {
         for head in 0..<shape.keyValueHeads {
             let stream = stream(layer, head)
             let evicts = decisions?.evicts(row: row, head: head) ?? false
+            if let logRow, let rollbackLog {
+                sequence.lease.record(stream, step, in: rollbackLog, row: logRow, pool)
+            }
             let slot = try sequence.lease.advance(stream, step, evicts: evicts, &pool)
             let columns = columns(of: head)
             kernels.storeKV(

@@ -13,7 +13,7 @@ extension CompactAttention {
             }
         }
         try pool.checkInvariants(references: references)
-        let allocated = pool.slabBytes + tableBytes + (staging?.byteCount ?? 0)
+        let allocated = pool.slabBytes + tableBytes + (staging?.byteCount ?? 0) + (rollbackLog?.byteCount ?? 0)
         guard allocated == pool.ledger.allocated else {
             throw CacheInvariantError("\(allocated) bytes are allocated, \(pool.ledger.allocated) counted")
         }

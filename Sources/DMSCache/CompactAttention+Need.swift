@@ -9,7 +9,7 @@ extension CompactAttention {
     /// Spans are taken to start where their sequences end.
     public func worstCaseBytes(for batch: ForwardBatch) -> Int {
         let need = Need(of: batch.spans, in: self)
-        return need.tableBytes + need.stagingBytes + pool.missingBytes(pages: need.pages)
+        return need.otherBytes + pool.missingBytes(pages: need.pages)
     }
 
     /// Whether a pass over these spans fits the budget in the worst case, once some sequences are removed.
@@ -35,7 +35,7 @@ extension CompactAttention {
         let need = Need(of: spans, in: self, removing: removed, starting: origins)
         // That slabs may be unmapped meanwhile changes nothing: their bytes are worth as many pages again.
         let pageBytes = pool.missingBytes(pages: max(0, need.pages - freed.pages))
-        return need.tableBytes + need.stagingBytes + pageBytes <= availableBytes + freed.tableBytes
+        return need.otherBytes + pageBytes <= availableBytes + freed.tableBytes
     }
 
     /// What removing some sequences together would free; unknown ones free nothing.
@@ -80,10 +80,15 @@ struct Need {
     /// New tables and streams; the tables that they replace are still there while they are filled.
     var tableBytes = 0
     var stagingBytes = 0
+    /// What draft rows overwrite, in the first pass of all.
+    var rollbackBytes = 0
     /// Whether rows of a span are computed together.
     var stages = false
     /// Slots of the longest ring that prefill will have to bound, in whole pages.
     var ringSlots = 0
+
+    /// All but pages.
+    var otherBytes: Int { tableBytes + stagingBytes + rollbackBytes }
 
     init(
         of spans: [ForwardBatch.Span], in cache: CompactAttention, removing removed: Set<Int> = [],
@@ -108,6 +113,10 @@ struct Need {
             let seen = span.firstPosition + span.rows.count
             let slots = roundUp(cache.schedule.ringSlots(of: seen), to: cache.layout.slotsPerPage)
             ringSlots = max(ringSlots, slots)
+        }
+        if cache.rollbackLog == nil {
+            rollbackBytes = CompactAttention.rollbackByteCount(
+                cache.configuration, streamCount: cache.streamCount, layout: cache.layout)
         }
         guard stages else { return }
         let heads = cache.shape.keyValueHeads

@@ -39,6 +39,7 @@ extension CompactAttention {
         case .copy(let name):
             guard let source = sequences[name] else { throw ModelError("sequence \(name) is not in the cache") }
             guard !source.isInPass else { throw ModelError("sequence \(name): its last pass did not finish") }
+            guard openDrafts[name] == nil else { throw ModelError("sequence \(name): its draft is not settled") }
             return source.count
         case .file(let file):
             guard file.fits(self) else { throw ModelError("\(file.path): a sequence of another cache") }

@@ -26,11 +26,17 @@ public final class CompactAttention: AttentionOperator {
     var sequences: [Int: CachedSequence] = [:]
     /// Where sequences begin that the next pass has and the cache has not.
     var pendingOrigins: [Int: SequenceOrigin] = [:]
+    /// What the draft rows of a pass overwrite; made for the first pass of a cache that takes drafts.
+    var rollbackLog: RollbackLog?
+    /// Sequences whose draft is not settled.
+    var openDrafts: [Int: OpenDraft] = [:]
     /// What sequences that were removed decided and stored.
     var retiredTally = CompressionTally()
     /// The pass in progress, and the sequences of its spans, in the same order.
     private var spans: [ForwardBatch.Span] = []
     private var active: [CachedSequence] = []
+    /// Of each span, the row of the log that belongs to its first draft row.
+    private var logRows: [Int] = []
     /// Token·heads stored after each row of the pass, summed over layers and heads.
     var storedAfterRow: [Int] = []
     var lists: AttentionBatch
@@ -96,6 +102,7 @@ public final class CompactAttention: AttentionOperator {
     /// Forgets a sequence and returns its pages; unknown ones are ignored.
     public func remove(_ sequence: Int) {
         guard let removed = sequences.removeValue(forKey: sequence) else { return }
+        openDrafts[sequence] = nil
         retiredTally.merge(removed.tally)
         release(removed)
         verifyInvariants()
@@ -108,6 +115,7 @@ public final class CompactAttention: AttentionOperator {
             release(sequence)
         }
         sequences.removeAll()
+        openDrafts.removeAll()
         pool.trim()
         verifyInvariants()
     }
@@ -124,10 +132,13 @@ public final class CompactAttention: AttentionOperator {
     /// Sequences that ``start(_:from:)`` named begin now.
     ///
     /// - Throws: ``CacheError`` when the worst case does not fit the budget, `ModelError` for a span that does not start
-    ///   where its sequence ends or whose last pass did not finish, `MemoryError` when the system has no memory. No sequence has changed then.
+    ///   where its sequence ends or whose last pass did not finish, for drafts beyond ``CacheConfiguration/draftRows`` or
+    ///   before those of the last pass are settled, `MemoryError` when the system has no memory. No sequence has changed
+    ///   then.
     public func begin(_ batch: ForwardBatch) throws {
         let origins = pendingOrigins
         pendingOrigins = [:]
+        try validateDrafts(batch)
         for span in batch.spans {
             let origin = origins[span.sequence]
             let stored = try origin.map { try count(of: $0, for: span.sequence) } ?? tokenCount(of: span.sequence)
@@ -142,9 +153,10 @@ public final class CompactAttention: AttentionOperator {
             }
         }
         let need = Need(of: batch.spans, in: self, starting: origins)
-        try pool.reserve(pages: need.pages, otherBytes: need.tableBytes + need.stagingBytes)
+        try pool.reserve(pages: need.pages, otherBytes: need.otherBytes)
         do {
             try growStaging(need)
+            try prepareRollbackLog()
             try makeSequences(batch.spans, from: origins)
         } catch {
             pool.endReservation()
@@ -152,8 +164,12 @@ public final class CompactAttention: AttentionOperator {
         }
         spans.removeAll(keepingCapacity: true)
         active.removeAll(keepingCapacity: true)
+        logRows.removeAll(keepingCapacity: true)
+        var draftRows = 0
         for span in batch.spans {
             spans.append(span)
+            logRows.append(draftRows)
+            draftRows += span.draftRows
             let sequence = prepare(span)
             sequence.isInPass = true
             active.append(sequence)
@@ -164,7 +180,7 @@ public final class CompactAttention: AttentionOperator {
 
     public func attend(layer: Int, _ input: AttentionInput, into output: MatrixView) throws {
         let decisions = schedule.hasRule ? input.decisions : nil
-        for (span, sequence) in zip(spans, active) { count(decisions, span, sequence) }
+        for (index, span) in spans.enumerated() { count(decisions, span, active[index], logRow: logRows[index]) }
         try attendRowByRow(layer: layer, input, decisions, into: output)
         for (span, sequence) in zip(spans, active) where !span.rowByRow {
             try prefill(layer: layer, span, sequence, input, decisions, into: output)
@@ -178,23 +194,27 @@ public final class CompactAttention: AttentionOperator {
         let longest = spans.reduce(0) { $1.rowByRow ? max($0, $1.rows.count) : $0 }
         for offset in 0..<longest {
             lists.removeAll()
-            for (span, sequence) in zip(spans, active) where span.rowByRow && offset < span.rows.count {
+            for (index, span) in spans.enumerated() where span.rowByRow && offset < span.rows.count {
                 let row = span.rows.lowerBound + offset
                 let token = ForwardBatch.Span(
                     sequence: span.sequence, rows: row..<row + 1, firstPosition: span.firstPosition + offset)
-                try decode(layer: layer, token, sequence, input, decisions)
+                let drafted = offset - (span.rows.count - span.draftRows)
+                try decode(
+                    layer: layer, token, active[index], input, decisions,
+                    logRow: drafted < 0 ? nil : logRows[index] + drafted)
             }
             try computeAttention(input.queries, into: output)
         }
     }
 
     public func finish(_ batch: ForwardBatch) {
-        for (span, sequence) in zip(spans, active) {
+        for (index, span) in spans.enumerated() {
+            let sequence = active[index]
             sequence.isInPass = false
-            for row in span.rows {
-                sequence.count += 1
-                sequence.tally.recordStep(seen: sequence.count * streamCount, stored: storedAfterRow[row])
-            }
+            for row in span.rows.dropLast(span.draftRows) { recordStep(of: sequence, row: row) }
+            guard span.draftRows > 0 else { continue }
+            sequence.count += span.draftRows
+            openDrafts[span.sequence] = OpenDraft(rows: span.rows.suffix(span.draftRows), logRow: logRows[index])
         }
         pool.endReservation()
         spans.removeAll(keepingCapacity: true)
@@ -216,14 +236,27 @@ public final class CompactAttention: AttentionOperator {
             queries, lists, shape: shape, kvType: configuration.kvType, precision: precision, into: output)
     }
 
-    private func count(_ decisions: EvictionDecisions?, _ span: ForwardBatch.Span, _ sequence: CachedSequence) {
+    /// Counts a token that stays, and what is stored after it.
+    func recordStep(of sequence: CachedSequence, row: Int) {
+        sequence.count += 1
+        sequence.tally.recordStep(seen: sequence.count * streamCount, stored: storedAfterRow[row])
+    }
+
+    private func count(
+        _ decisions: EvictionDecisions?, _ span: ForwardBatch.Span, _ sequence: CachedSequence, logRow: Int
+    ) {
         guard let decisions else { return }
-        var evictions = 0
         let heads = decisions.heads
-        for index in span.rows.lowerBound * heads..<span.rows.upperBound * heads where decisions.flags[index] != 0 {
-            evictions += 1
+        func evictions(_ rows: Range<Int>) -> Int {
+            (rows.lowerBound * heads..<rows.upperBound * heads).count { decisions.flags[$0] != 0 }
         }
-        sequence.tally.recordDecisions(evicting: evictions, of: span.rows.count * heads)
+        let settled = span.rows.dropLast(span.draftRows)
+        sequence.tally.recordDecisions(evicting: evictions(settled), of: settled.count * heads)
+        for row in settled.upperBound..<span.rows.upperBound {
+            let place = logRow + row - settled.upperBound
+            rollbackLog?.decisions[place].made += heads
+            rollbackLog?.decisions[place].evicting += evictions(row..<row + 1)
+        }
     }
 
     /// The span's sequence with tables large enough for the pass.

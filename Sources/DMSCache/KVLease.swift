@@ -4,7 +4,7 @@
 /// in ``growTables(pages:flagWords:)``, so that storing a token never allocates.
 struct KVLease: ~Copyable {
     let streamCount: Int
-    private let layout: KVPageLayout
+    let layout: KVPageLayout
     /// Pages that the table has room for, per stream.
     private(set) var pageCapacity = 0
     /// Words of 64 eviction flags, per stream.

@@ -10,6 +10,7 @@ public struct SequenceBound: Sendable {
     private let schedule: RetentionSchedule
     private let layout: KVPageLayout
     private let stagingBytes: Int
+    private let rollbackBytes: Int
     private let heads: Int
     private let streamCount: Int
 
@@ -25,9 +26,11 @@ public struct SequenceBound: Sendable {
         stagingBytes = StagingArea.byteCount(layout: staged, heads: shape.keyValueHeads)
         heads = shape.keyValueHeads
         streamCount = layerCount * shape.keyValueHeads
+        rollbackBytes = CompactAttention.rollbackByteCount(
+            configuration, streamCount: streamCount, layout: layout)
     }
 
-    /// Bytes that suffice for `tokens` tokens when every head keeps everything.
+    /// Bytes that suffice for `tokens` tokens, drafts among them, when every head keeps everything.
     public func worstCaseBytes(tokens: Int) -> Int {
         let pages = layout.pageCount(slots: tokens)
         let table = tableBytes(tokens: tokens, pages: pages)
@@ -36,13 +39,14 @@ public struct SequenceBound: Sendable {
         let ring = StagingArea.ringByteCount(
             slots: roundUp(schedule.ringSlots(of: tokens), to: layout.slotsPerPage), heads: heads)
         return KVPagePool.worstBytes(pages: pages * streamCount, layout: layout) + tables + stagingBytes + 2 * ring
+            + rollbackBytes
     }
 
     /// Bytes below which not even a sequence fits whose heads evict all they can.
     public func leastBytes(tokens: Int) -> Int {
         let pages = layout.pageCount(slots: schedule.leastStored(of: tokens))
         return pages * streamCount * layout.byteCount + KVLease.bareByteCount(streamCount: streamCount)
-            + tableBytes(tokens: tokens, pages: pages)
+            + tableBytes(tokens: tokens, pages: pages) + rollbackBytes
     }
 
     private func tableBytes(tokens: Int, pages: Int) -> Int {

@@ -59,6 +59,9 @@ public final class DenseAttention: AttentionOperator {
             guard stored == span.firstPosition else {
                 throw ModelError("sequence \(span.sequence) holds \(stored) tokens, not \(span.firstPosition)")
             }
+            guard span.draftRows == 0 else {
+                throw ModelError("sequence \(span.sequence): the reference operator takes no drafts")
+            }
             if sequences[span.sequence] == nil {
                 sequences[span.sequence] = DenseSequence(shape: shape, layerCount: layerCount, kvType: kvType)
             }

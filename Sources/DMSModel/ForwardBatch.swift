@@ -13,12 +13,22 @@ public struct ForwardBatch: Sendable {
         /// A cache that orders keys by when they arrived rounds differently for tokens that arrive together. Tokens
         /// that were decoded are computed again with the same bits only in this way. A single row always is.
         public let rowByRow: Bool
+        /// How many of the last rows are guesses, which may be taken back after the pass.
+        ///
+        /// They follow at least one row that stays, and arrive row by row. Only a ``DraftingAttention`` takes them.
+        public let draftRows: Int
 
-        public init(sequence: Int, rows: Range<Int>, firstPosition: Int, rowByRow: Bool = false) {
+        public init(
+            sequence: Int, rows: Range<Int>, firstPosition: Int, rowByRow: Bool = false, draftRows: Int = 0
+        ) {
             self.sequence = sequence
             self.rows = rows
             self.firstPosition = firstPosition
             self.rowByRow = rowByRow || rows.count == 1
+            self.draftRows = draftRows
+            precondition(
+                draftRows == 0 || self.rowByRow && (0..<rows.count).contains(draftRows),
+                "\(draftRows) draft rows of \(rows.count)")
         }
     }
 
@@ -40,7 +50,7 @@ public struct ForwardBatch: Sendable {
     ///
     /// A sequence may occur once.
     public mutating func append(
-        sequence: Int, tokens: some Collection<Int32>, firstPosition: Int, rowByRow: Bool = false
+        sequence: Int, tokens: some Collection<Int32>, firstPosition: Int, rowByRow: Bool = false, draftRows: Int = 0
     ) {
         precondition(!tokens.isEmpty, "a span without tokens")
         precondition(firstPosition >= 0, "a negative position")
@@ -50,7 +60,8 @@ public struct ForwardBatch: Sendable {
         for offset in 0..<tokens.count { positions.append(Int32(firstPosition + offset)) }
         spans.append(
             Span(
-                sequence: sequence, rows: start..<self.tokens.count, firstPosition: firstPosition, rowByRow: rowByRow))
+                sequence: sequence, rows: start..<self.tokens.count, firstPosition: firstPosition, rowByRow: rowByRow,
+                draftRows: draftRows))
     }
 
     /// Empties the batch and keeps its memory.

@@ -30,12 +30,15 @@ struct GenerateCommand: ParsableCommand {
             prompt logits are those of one longer call, bit by bit; draws begin anew. A file that is damaged, or was \
             made with another model, --precision, --kv-dtype or --no-evict, is refused.
 
+            \(SpeculationOptions.explanation)
+
             With --json: text (the continuation without special tokens and stop strings), token_ids (with the end \
             token and those of a stop string, as Transformers returns them), prompt_tokens, finish_reason (stop, \
             stop_string, length, context_limit), timings and kv. time_to_first_token_seconds counts from the start of \
             loading. live_ratio is the tokens a dense cache would store over those stored, at the end; byte_ratio its \
             bytes in the same dtype over those allocated; decision_ratio what the gates asked for, 1 without a gate. \
-            With --session also session: restored_tokens and saved_tokens; prompt_tokens counts the new ones.
+            With --session also session: restored_tokens and saved_tokens; prompt_tokens counts the new ones. With \
+            --speculate also speculation: proposed_tokens, accepted_tokens and decode_passes.
             """)
 
     @Argument(
@@ -74,6 +77,9 @@ struct GenerateCommand: ParsableCommand {
     var cache: CacheOptions
 
     @OptionGroup(title: "Computing")
+    var speculation: SpeculationOptions
+
+    @OptionGroup(title: "Computing")
     var compute: ComputeOptions
 
     @Flag(help: "Print one JSON object instead of the text.")
@@ -98,7 +104,9 @@ struct GenerateCommand: ParsableCommand {
         let kernels = try CPUKernels(threads: compute.threads)
         let loaded = try LoadedModel(
             path: try model ?? ShippedModel.path(), precision: compute.precision, kernels: kernels)
-        let configuration = CacheConfiguration(kvType: cache.type(for: compute.precision))
+        let speculation = try speculation.parameters(maximumStreams: 1)
+        let configuration = CacheConfiguration(
+            kvType: cache.type(for: compute.precision), draftRows: speculation?.draftRows ?? 0)
         let retention = noEvict ? nil : loaded.model.dms.map { (rule: $0.rule, assembly: $0.assembly) }
         let eviction: EvictionControl = noEvict ? .off : .model
         var conversation = try session.map {
@@ -113,7 +121,7 @@ struct GenerateCommand: ParsableCommand {
         try conversation?.restore(kv)
         let tokens = try TokenGenerator(
             loaded.model, attention: kv, prompt: ids, parameters: parameters(loaded, maximumTokens: limit),
-            cachedTokens: conversation?.cachedTokens ?? 0, eviction: eviction)
+            cachedTokens: conversation?.cachedTokens ?? 0, eviction: eviction, speculation: speculation)
         var generator = try TextGenerator(
             tokens, tokenizer: loaded.tokenizer, stopStrings: stop + (demo.map { [$0.stop] } ?? []))
         var continuation = ""
@@ -127,6 +135,7 @@ struct GenerateCommand: ParsableCommand {
         try conversation?.save(kv, tokens: ids + generator.tokens)
         let report = GenerateReport(
             text: continuation, tokens: generator.tokens, promptTokens: new.count, session: conversation?.json,
+            speculation: speculation == nil ? nil : GenerateReport.speculation(of: generator),
             finishReason: generator.finishReason, loadSeconds: loaded.loadSeconds, firstTokenSeconds: firstToken,
             timings: generator.timings, kvType: cache.type(for: compute.precision), kv: kv.report())
         if json {

@@ -11,6 +11,8 @@ struct GenerateReport {
     let promptTokens: Int
     /// What became of the conversation's file, where there is one.
     let session: JSONObject?
+    /// What guessing was good for, where it was asked for.
+    let speculation: JSONObject?
     let finishReason: FinishReason?
     let loadSeconds: Double
     let firstTokenSeconds: Double?
@@ -24,7 +26,16 @@ struct GenerateReport {
     var json: JSONObject {
         var object = results
         if let session { object["session"] = .object(session) }
+        if let speculation { object["speculation"] = .object(speculation) }
         return object
+    }
+
+    static func speculation(of generator: borrowing TextGenerator) -> JSONObject {
+        let counts = generator.speculationCounts
+        return JSONObject([
+            "proposed_tokens": .count(counts.proposedTokens), "accepted_tokens": .count(counts.acceptedTokens),
+            "decode_passes": .count(generator.decodePasses),
+        ])
     }
 
     private var results: JSONObject {

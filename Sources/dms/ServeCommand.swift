@@ -24,6 +24,9 @@ struct ServeCommand: AsyncParsableCommand {
             What a request does not say about sampling comes from generation_config.json where that says do_sample, \
             else from OpenAI's defaults (temperature 1).
 
+            \(SpeculationOptions.explanation) Nothing is guessed while more than --speculate-streams answers are \
+            computed.
+
             SIGTERM or SIGINT: no more connections, open requests have --grace-period to be finished, then status 0. \
             The log is on standard error and never has the text of a prompt or an answer.
             """)
@@ -81,6 +84,12 @@ struct ServeCommand: AsyncParsableCommand {
     var cache: CacheOptions
 
     @OptionGroup(title: "Computing")
+    var speculation: SpeculationOptions
+
+    @Option(help: ArgumentHelp("Answers at a time up to which --speculate guesses.", valueName: "count"))
+    var speculateStreams = 2
+
+    @OptionGroup(title: "Computing")
     var compute: ComputeOptions
 
     @Option(help: "trace, debug, info, notice, warning, error or critical: what is logged.")
@@ -90,6 +99,7 @@ struct ServeCommand: AsyncParsableCommand {
         for (name, value, range) in [
             ("port", port, 0...65_535), ("max-concurrency", maxConcurrency, 1...4096),
             ("max-queue", maxQueue, 0...1 << 20), ("kv-budget", kvBudget.bytes, 1...Int.max),
+            ("speculate-streams", speculateStreams, 1...1024),
         ] where !range.contains(value) {
             throw ValidationError("--\(name): found \(value), required \(range.lowerBound) to \(range.upperBound)")
         }
@@ -126,7 +136,8 @@ struct ServeCommand: AsyncParsableCommand {
         return try EngineConfiguration(
             kvType: cache.type(for: compute.precision), rowsPerBlock: block, budgetBytes: kvBudget.bytes,
             tokensPerStep: max(512, maxConcurrency + block), maximumRunning: maxConcurrency, maximumWaiting: maxQueue,
-            maximumPrefixes: maxPrefixes)
+            maximumPrefixes: maxPrefixes,
+            speculation: try speculation.parameters(maximumStreams: min(speculateStreams, maxConcurrency)))
     }
 
     private func logger() -> Logger {

@@ -30,6 +30,10 @@ struct FakeMemory: SchedulerMemory {
         return total <= budget
     }
 
+    func hasRoom(for spans: [PlannedSpan], removing removed: Set<RequestID>) -> Bool {
+        fits(spans, removing: removed)
+    }
+
     func storedPrefix(of id: RequestID) -> StoredPrefix { prefixes[id] ?? StoredPrefix() }
 
     mutating func remove(_ id: RequestID, leavingHoles: Int) {
@@ -68,6 +72,7 @@ struct SchedulerSimulation {
         var cancels = false
         var deadlines = false
         var prefixes = false
+        var drafts = false
         var requests = 25
     }
 
@@ -87,6 +92,8 @@ struct SchedulerSimulation {
     var submitted = 0
     /// Requests that started with something stored.
     var hits = 0
+    /// Guesses that were made, and those among them that were right.
+    var guesses = (made: 0, right: 0)
     var step = 0
     let record = FailureRecord()
 
@@ -102,6 +109,10 @@ struct SchedulerSimulation {
             tokensPerStep: step, maximumRunning: running, blockRows: block, positions: 60)
         limits.headroom = Int.random(in: 0...8, using: &random)
         limits.patience = Int.random(in: 1...10, using: &random)
+        if setting.drafts {
+            limits.draftTokens = Int.random(in: 1...6, using: &random)
+            limits.draftStreams = Int.random(in: 1...8, using: &random)
+        }
         scheduler = Scheduler(limits)
         memory = FakeMemory(
             budget: setting.budget, pageTokens: [1, 4][Int.random(in: 0..<2, using: &random)], window: 3)
@@ -190,7 +201,8 @@ struct SchedulerSimulation {
     private mutating func advance() {
         let olderPaused = Set(scheduler.running.filter(\.isPaused).map(\.id))
         let oldest = scheduler.running.first { !$0.isPaused }?.id
-        let plan = scheduler.plan(now: .seconds(step), memory: memory)
+        var plan = scheduler.plan(now: .seconds(step), memory: memory)
+        if setting.drafts { addDrafts(&plan) }
         for completion in plan.completions {
             check(
                 completion.reason == .deadline ? setting.deadlines : completion.reason == .memoryLimit,
@@ -205,19 +217,50 @@ struct SchedulerSimulation {
             }
         }
         checkPlan(plan)
-        for span in plan.spans { arrive(span) }
         var finishing: [RequestID: FinishReason] = [:]
-        for span in plan.spans {
+        var accepted: [RequestID: Int] = [:]
+        for planned in plan.spans {
+            let span = settle(planned, &accepted)
+            arrive(span, accepted[span.id] ?? 0)
             memory.store(span, setting.behaviour, &random)
             guard span.samples else { continue }
-            generated[span.id, default: 0] += 1
+            generated[span.id, default: 0] += 1 + (accepted[span.id] ?? 0)
             if generated[span.id] == stopsAt[span.id] { finishing[span.id] = .stop }
         }
         check(memory.allocated <= memory.budget, "\(memory.allocated) of \(memory.budget) tokens allocated")
         // Not what the plan removes: the memory answered for that.
-        for completion in scheduler.commit(plan, finishing: finishing) {
+        for completion in scheduler.commit(plan, finishing: finishing, accepted: accepted) {
             end(completion.id, completion.reason, leavingHoles: setting.holes)
         }
+    }
+
+    /// Guesses at random, as far as there is room.
+    private mutating func addDrafts(_ plan: inout StepPlan) {
+        var random = self.random
+        let before = plan
+        scheduler.addDrafts(to: &plan, memory: memory) { _, room in Int.random(in: 0...room, using: &random) }
+        self.random = random
+        for (span, plain) in zip(plan.spans, before.spans) where span != plain {
+            guard let request = open[span.id] else { return check(false, "\(span.id) is not open") }
+            check(span.samples && span.rowByRow && span.drafted <= scheduler.limits.draftTokens, "\(span)")
+            let end = min(request.promptCount + request.maximumTokens - 1, scheduler.limits.positions)
+            check(span.positions.upperBound <= end, "\(span) beyond what the request may have")
+            check(span.positions.dropLast(span.drafted) == plain.positions, "\(span) is not \(plain) and guesses")
+        }
+    }
+
+    /// Lets a part of the guesses be right.
+    private mutating func settle(_ span: PlannedSpan, _ accepted: inout [RequestID: Int]) -> PlannedSpan {
+        if span.drafted == 0 { return span }
+        let untilEnd = (stopsAt[span.id] ?? 0) - generated[span.id, default: 0] - 1
+        let right = min(Int.random(in: 0...span.drafted, using: &random), max(0, untilEnd))
+        accepted[span.id] = right
+        guesses.made += span.drafted
+        guesses.right += right
+        var settled = span
+        settled.positions = span.positions.lowerBound..<span.positions.upperBound - span.drafted + right
+        settled.drafted = 0
+        return settled
     }
 
     private func checkPlan(_ plan: StepPlan) {
@@ -238,7 +281,7 @@ struct SchedulerSimulation {
     }
 
     /// Lets a span's tokens arrive as the cache does: in blocks from the span's start, or row by row.
-    private mutating func arrive(_ span: PlannedSpan) {
+    private mutating func arrive(_ span: PlannedSpan, _ accepted: Int) {
         let block = scheduler.limits.blockRows
         guard let request = open[span.id] else { return check(false, "\(span.id) is not open") }
         var known = arrivals[span.id, default: []]
@@ -260,7 +303,7 @@ struct SchedulerSimulation {
         }
         arrivals[span.id] = known
         guard span.samples else { return }
-        let tokens = request.promptCount + generated[span.id, default: 0]
+        let tokens = request.promptCount + generated[span.id, default: 0] + accepted
         let expected = Self.expectedArrivals(prompt: request.promptCount, tokens: tokens, block: block)
         check(known == expected, "\(span.id): tokens arrived as \(known), not \(expected)")
         check(span.rowByRow || span.positions.count > 1 || block == 1, "a single row that is no decode")

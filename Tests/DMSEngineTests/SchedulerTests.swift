@@ -64,6 +64,67 @@ struct SchedulerTests {
         #expect(simulations.allSatisfy { !$0.ended.values.contains(.memoryLimit) })
     }
 
+    @Test("guesses take nothing from anyone, right or wrong", arguments: FakeMemory.Behaviour.allCases, [60, 110, 400])
+    func drafts(_ behaviour: FakeMemory.Behaviour, budget: Int) {
+        let setting = SchedulerSimulation.Setting(
+            behaviour: behaviour, budget: budget, holes: 3, pauses: true, cancels: true, prefixes: true, drafts: true)
+        let (simulations, failures) = Self.run(setting, seeds: 0..<100)
+        #expect(failures.isEmpty, "\(failures.first ?? "")")
+        let right = simulations.reduce(0) { $0 + $1.guesses.right }
+        let made = simulations.reduce(0) { $0 + $1.guesses.made }
+        #expect(right > 100 && made > right + 100, "\(right) of \(made)")
+        #expect(simulations.allSatisfy { !$0.ended.values.contains(.memoryLimit) })
+    }
+
+    @Test("guesses are made for few streams, with rows that are left, before the last token")
+    func draftRoom() {
+        /// Two streams, each of which has a token.
+        func streams(_ draftTokens: Int, upTo draftStreams: Int) -> Scheduler {
+            var limits = SchedulerLimits(tokensPerStep: 12, maximumRunning: 4, blockRows: 4, positions: 1000)
+            limits.draftTokens = draftTokens
+            limits.draftStreams = draftStreams
+            var scheduler = Scheduler(limits)
+            for id in 0..<2 {
+                scheduler.submit(ScheduledRequest(id: RequestID(id), promptCount: 4, maximumTokens: 50))
+            }
+            _ = scheduler.commit(scheduler.plan(now: .zero, memory: Unbounded()), finishing: [:])
+            return scheduler
+        }
+        /// A plan in which all room is used, and how much there was.
+        func planned(
+            _ scheduler: inout Scheduler, _ memory: Unbounded = Unbounded()
+        ) -> (plan: StepPlan, asked: [RequestID: Int]) {
+            var plan = scheduler.plan(now: .zero, memory: memory)
+            var asked: [RequestID: Int] = [:]
+            scheduler.addDrafts(to: &plan, memory: memory) { id, room in
+                asked[id] = room
+                return room
+            }
+            return (plan, asked)
+        }
+        for (tokens, limit) in [(0, 2), (8, 1)] {
+            var silent = streams(tokens, upTo: limit)
+            let result = planned(&silent)
+            #expect(result.asked.isEmpty && result.plan.spans.map(\.positions) == [4..<5, 4..<5])
+        }
+        var scheduler = streams(8, upTo: 2)
+        let refused = planned(&scheduler, Unbounded(isRoomy: false)).plan
+        #expect(refused.spans.map(\.positions) == [4..<5, 4..<5] && refused.spans.allSatisfy { $0.drafted == 0 })
+        let (plan, asked) = planned(&scheduler)
+        // Ten of twelve rows are left, and the first takes eight.
+        #expect(asked == [RequestID(0): 8, RequestID(1): 2])
+        #expect(plan.spans.map(\.positions) == [4..<13, 4..<7])
+        _ = scheduler.commit(plan, finishing: [:], accepted: [RequestID(0): 8, RequestID(1): 1])
+        #expect(scheduler.running.map(\.computed) == [13, 6])
+        #expect(scheduler.running.map(\.generated) == [10, 3])
+        // 50 tokens at most: after 48, one is due and one may be guessed.
+        for (generated, room) in [(48, 1), (49, nil)] {
+            scheduler.running[0].generated = generated
+            scheduler.running[0].computed = 3 + generated
+            #expect(planned(&scheduler).asked[RequestID(0)] == room)
+        }
+    }
+
     @Test("what cannot fit alone ends as such, and others do not suffer")
     func memoryLimit() {
         let setting = SchedulerSimulation.Setting(behaviour: .keepsAll, budget: 24)
@@ -77,6 +138,8 @@ struct SchedulerTests {
 
     private struct Unbounded: SchedulerMemory {
         var prefix = StoredPrefix()
+        var isRoomy = true
+        func hasRoom(for spans: [PlannedSpan], removing removed: Set<RequestID>) -> Bool { isRoomy }
         func fits(_ spans: [PlannedSpan], removing removed: Set<RequestID>) -> Bool { true }
         func storedPrefix(of id: RequestID) -> StoredPrefix { prefix }
     }

@@ -54,18 +54,18 @@ enum Serving {
 
     static func configuration(
         kvType: ScalarType = .float32, budget: Int? = nil, step: Int = 40, running: Int = 8, waiting: Int = 256,
-        buffered: Int = 256, guaranteed: Bool = true, prefixes: Int = 8
+        buffered: Int = 256, guaranteed: Bool = true, prefixes: Int = 8, speculation: SpeculationParameters? = nil
     ) throws -> EngineConfiguration {
         try EngineConfiguration(
             kvType: kvType, slotsPerPage: 4, rowsPerBlock: block, budgetBytes: budget, tokensPerStep: step,
             maximumRunning: running, maximumWaiting: waiting, bufferedEvents: buffered,
-            guaranteesCompletion: guaranteed, maximumPrefixes: prefixes)
+            guaranteesCompletion: guaranteed, maximumPrefixes: prefixes, speculation: speculation)
     }
 
     /// Bytes of activations and logits of an engine.
     static func workspaceBytes(_ model: LlamaModel, _ configuration: EngineConfiguration) -> Int {
         BatchRunner.byteCount(
-            model, maximumRows: configuration.tokensPerStep, samplingRows: configuration.maximumRunning)
+            model, maximumRows: configuration.tokensPerStep, samplingRows: configuration.samplingRows)
     }
 
     /// Results without what depends on time.

@@ -58,6 +58,9 @@ struct MetricsTests {
         engine.prefixHits = 4
         engine.reusedTokens = 99
         engine.finished = [.stop: 3]
+        engine.speculation.drafts = 5
+        engine.speculation.proposedTokens = 20
+        engine.speculation.acceptedTokens = 11
         let metrics = ServerMetrics()
         metrics.noteResponse(endpoint: "/v1/models", status: 200)
         metrics.noteResponse(endpoint: "/v1/models", status: 200)
@@ -70,7 +73,8 @@ struct MetricsTests {
         for line in [
             "dms_kv_live_bytes 10", "dms_kv_evicted_bytes 70", "dms_kv_allocated_bytes 16",
             "dms_kv_budget_bytes 100", "dms_preemptions_total 7", "dms_prefix_hits_total 4",
-            "dms_prefix_tokens_total 99",
+            "dms_prefix_tokens_total 99", "dms_speculation_drafts_total 5",
+            "dms_speculation_proposed_tokens_total 20", "dms_speculation_accepted_tokens_total 11",
             "dms_http_connections 2",
             "dms_generations_finished_total{reason=\"stop\"} 3",
             "dms_generations_finished_total{reason=\"deadline\"} 0",

@@ -29,6 +29,8 @@ struct ContractTests {
             ["generate", "hi", "--model", "x", "--max-tokens", "0"],
             ["generate", "hi", "--model", "x", "--prefill-chunk", "0"],
             ["generate", "hi", "--model", "x", "--threads", "0"],
+            ["generate", "hi", "--model", "x", "--speculate", "65"], ["serve", "--speculate", "-1"],
+            ["serve", "--speculate-streams", "0"],
             ["generate", "hi", "--model", "x", "--precision", "fp16"],
             ["generate", "hi", "--model", "x", "--kv-dtype", "int4"], ["generate", "hi", "there", "--model", "x"],
             ["tokenize", "--model", "x", "--json", "--json-lines"], ["bench", "--shape", "llama-9"],

@@ -1,5 +1,6 @@
 import DMSJSON
 import DMSTestSupport
+import Foundation
 import Testing
 
 @Suite("dms generate")
@@ -71,6 +72,31 @@ struct GenerateCommandTests {
         }
         let piped = try Command.run(["generate", "--json"] + options, input: Array(prompt.utf8)).object()
         #expect(piped["token_ids"] == base["token_ids"])
+    }
+
+    @Test("guesses change neither ids nor text nor the session's file, and are counted")
+    func speculation() throws {
+        let model = try TinyFolder(dms: TinyFolder.metadata(window: 4))
+        func run(_ session: String, _ options: [String]) throws -> JSONObject {
+            let fixed = [
+                "generate", "hello, hello, hello", "--model", model.path, "--max-tokens", "60", "--ignore-eos",
+                "--json", "--session", model.path + "/" + session,
+            ]
+            return try Command.run(fixed + options, input: []).object()
+        }
+        func file(_ name: String) -> Data? { FileManager.default.contents(atPath: model.path + "/" + name) }
+        let plain = try run("plain", [])
+        #expect(plain["speculation"] == nil)
+        for draft in ["1", "7"] {
+            let guessed = try run("guessed-" + draft, ["--speculate", draft])
+            #expect(guessed["token_ids"] == plain["token_ids"] && guessed["text"] == plain["text"])
+            #expect(file("guessed-" + draft) == file("plain") && file("plain") != nil)
+            let counts = try #require(guessed["speculation"]?.objectValue)
+            #expect(counts.keys == ["proposed_tokens", "accepted_tokens", "decode_passes"])
+            let accepted = try #require(counts["accepted_tokens"]?.integerValue)
+            #expect(try #require(counts["proposed_tokens"]?.integerValue) >= accepted)
+            #expect(counts["decode_passes"] == .integer(59 - accepted))
+        }
     }
 
     @Test("seeds repeat and differ; temperature 0 is greedy")

@@ -25,6 +25,11 @@ struct ServeCommandTests {
         #expect(result.error.contains(/dms: serving tiny \(no chats\) on http:\/\/127\.0\.0\.1:[1-9][0-9]*\n/))
     }
 
+    @Test("it serves with guesses")
+    func speculation() async throws {
+        #expect(try await Self.serve("--speculate", "4", "--speculate-streams", "3").status == 0)
+    }
+
     @Test("what it cannot serve with ends it with status 1 and a reason")
     func refusals() throws {
         let model = try TinyFolder()

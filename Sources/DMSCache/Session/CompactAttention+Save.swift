@@ -10,11 +10,12 @@ extension CompactAttention {
     /// - Parameters:
     ///   - tokens: The conversation: those that the sequence has seen, and any that it is to be given next.
     ///   - identity: What the sequence was made with, which is what this cache was made for.
-    /// - Throws: `ModelError` for an unknown sequence or one whose last pass did not finish, `CheckpointError` when the
-    ///   system refuses to write.
+    /// - Throws: `ModelError` for an unknown sequence, one whose last pass did not finish or whose draft is not settled,
+    ///   `CheckpointError` when the system refuses to write.
     public func save(_ sequence: Int, tokens: [Int32], identity: SequenceIdentity, to path: String) throws {
         guard let stored = sequences[sequence] else { throw ModelError("sequence \(sequence) is not in the cache") }
         guard !stored.isInPass else { throw ModelError("sequence \(sequence): its last pass did not finish") }
+        guard openDrafts[sequence] == nil else { throw ModelError("sequence \(sequence): its draft is not settled") }
         precondition(identity.layout == layout && identity.streamCount == streamCount, "the identity of another cache")
         precondition(tokens.count >= stored.count && stored.count > 0, "\(tokens.count) tokens of \(stored.count)")
         try AtomicFile.write(to: path, permissions: 0o600) { (output: inout FileOutput) throws(CheckpointError) in

@@ -24,6 +24,10 @@ public struct TextGenerator: ~Copyable {
     /// Why there is no more text; `nil` while there may be.
     public var finishReason: FinishReason? { generator.finishReason }
     public var timings: GenerationTimings { generator.timings }
+    /// What guessing was good for.
+    public var speculationCounts: SpeculationCounts { generator.speculationCounts }
+    /// Forward passes after the prompt's.
+    public var decodePasses: Int { generator.decodePasses }
     public var prompt: [Int32] { generator.prompt }
 
     /// The next piece, empty while characters or stop strings are undecided; `nil` at the end.

@@ -5,7 +5,8 @@ import DMSTensor
 /// Continues one sequence of tokens, a token per call.
 ///
 /// The prompt is run in chunks at the first call. A token is run through the model when the one after it is asked for,
-/// so the last is never run in vain. The language-model head is computed only for rows that sample.
+/// so the last is never run in vain. The language-model head is computed only for rows that sample. With speculation a
+/// pass may have guesses of what follows; the tokens are the same.
 public struct TokenGenerator: ~Copyable {
     private let model: LlamaModel
     private let attention: any AttentionOperator
@@ -18,6 +19,7 @@ public struct TokenGenerator: ~Copyable {
     private let logits: Tensor
     private var sampler: Sampler
     private var batch = ForwardBatch()
+    private var speculation: GeneratorSpeculation?
 
     public let prompt: [Int32]
     public let parameters: GenerationParameters
@@ -26,20 +28,25 @@ public struct TokenGenerator: ~Copyable {
     /// Why there are no more tokens; `nil` while there may be.
     public private(set) var finishReason: FinishReason?
     public private(set) var timings = GenerationTimings()
+    /// What guessing was good for.
+    public var speculationCounts: SpeculationCounts { speculation?.counts ?? SpeculationCounts() }
+    /// Forward passes after the prompt's.
+    public private(set) var decodePasses = 0
 
     /// - Parameters:
     ///   - attention: Where the sequence's keys and values live.
     ///   - prompt: All tokens to be continued.
     ///   - cachedTokens: How many of the prompt's first tokens `attention` holds of `sequence`, all but one at most;
     ///     they are not run again.
+    ///   - speculation: How to guess ahead, which takes a `DraftingAttention` with room for that many draft rows.
     ///   - isCancelled: Asked before every forward pass; `true` ends the continuation.
     /// - Throws: ``PromptError`` for a prompt that is empty, there as a whole, or longer than the model's positions,
-    ///   ``ParameterError`` for a bias of a token that the model does not have, `MemoryError` when there is no room for
-    ///   the activations.
+    ///   ``ParameterError`` for a bias of a token that the model does not have or an operator without room for drafts,
+    ///   `MemoryError` when there is no room for the activations.
     public init(
         _ model: LlamaModel, attention: any AttentionOperator, prompt: [Int32], parameters: GenerationParameters,
         cachedTokens: Int = 0, eviction: EvictionControl = .model, sequence: Int = 0,
-        isCancelled: @escaping () -> Bool = { false }
+        speculation: SpeculationParameters? = nil, isCancelled: @escaping () -> Bool = { false }
     ) throws {
         if prompt.isEmpty { throw PromptError.empty }
         let limit = model.configuration.maximumPositions
@@ -50,9 +57,11 @@ public struct TokenGenerator: ~Copyable {
             throw ParameterError(
                 field: "cachedTokens", found: "\(cachedTokens)", required: "fewer than the prompt's \(prompt.count)")
         }
+        let guessing = try speculation.map { try GeneratorSpeculation($0, attention, sequence: sequence) }
+        let sampled = 1 + (speculation?.maximumDraft ?? 0)
         let workspace = try ForwardWorkspace(
-            model.configuration, maximumRows: min(parameters.prefillChunk, prompt.count - cachedTokens))
-        let logits = try Tensor(rows: 1, columns: model.configuration.vocabularySize)
+            model.configuration, maximumRows: max(min(parameters.prefillChunk, prompt.count - cachedTokens), sampled))
+        let logits = try Tensor(rows: sampled, columns: model.configuration.vocabularySize)
         self.workspace = workspace
         self.logits = logits
         self.model = model
@@ -63,6 +72,7 @@ public struct TokenGenerator: ~Copyable {
         self.cachedTokens = cachedTokens
         self.prompt = prompt
         self.parameters = parameters
+        self.speculation = guessing
         sampler = Sampler(parameters.sampling)
         sampler.observe(prompt)
     }
@@ -75,7 +85,8 @@ public struct TokenGenerator: ~Copyable {
         let watch = Stopwatch()
         let hasRun = tokens.isEmpty ? try prefill() : try decode()
         guard hasRun else { return nil }
-        let token = try sampler.choose(UnsafeBufferPointer(logits.view.row(0)), step: tokens.count)
+        let row = speculation?.row ?? 0
+        let token = try sampler.choose(UnsafeBufferPointer(logits.view.row(row)), step: tokens.count)
         if tokens.isEmpty {
             timings.firstTokenSeconds = watch.seconds
         } else {
@@ -90,13 +101,17 @@ public struct TokenGenerator: ~Copyable {
         } else if prompt.count + tokens.count > model.configuration.maximumPositions {
             finishReason = .contextLimit
         }
+        speculation?.note(token, isLast: finishReason != nil)
         return token
     }
 
     /// Ends the continuation for a reason that the caller found, such as a stop string.
     ///
     /// It replaces a limit that the same token reached.
-    public mutating func finish(_ reason: FinishReason) { finishReason = reason }
+    public mutating func finish(_ reason: FinishReason) {
+        finishReason = reason
+        speculation?.endEarly()
+    }
 
     /// - Returns: Whether the logits of the prompt's last token were computed.
     private mutating func prefill() throws -> Bool {
@@ -114,8 +129,19 @@ public struct TokenGenerator: ~Copyable {
         return true
     }
 
+    /// - Returns: Whether there are logits behind the last token.
     private mutating func decode() throws -> Bool {
-        try run(tokens.suffix(1), firstPosition: prompt.count + tokens.count - 1, needsLogits: true)
+        // They may have been computed with those before, for a guess that was right.
+        if speculation?.row ?? 0 > 0 { return true }
+        let position = prompt.count + tokens.count - 1
+        speculation?.propose(
+            after: prompt, tokens,
+            room: min(
+                parameters.maximumTokens - tokens.count - 1,
+                model.configuration.maximumPositions - prompt.count - tokens.count))
+        let hasRun = try run(tokens.suffix(1), firstPosition: position, needsLogits: true)
+        if hasRun { decodePasses += 1 }
+        return hasRun
     }
 
     private mutating func run(
@@ -126,9 +152,16 @@ public struct TokenGenerator: ~Copyable {
             return false
         }
         batch.removeAll()
-        batch.append(sequence: sequence, tokens: tokens, firstPosition: firstPosition)
+        let draft = speculation?.draft ?? []
+        batch.append(
+            sequence: sequence, tokens: draft.isEmpty ? tokens : tokens + draft, firstPosition: firstPosition,
+            rowByRow: !draft.isEmpty, draftRows: draft.count)
         let hidden = try model.forward(batch, attention: attention, eviction: eviction, workspace: workspace)
-        if needsLogits { model.logits(hidden.rows(hidden.rows - 1..<hidden.rows), into: logits.view) }
+        if needsLogits {
+            let rows = hidden.rows - 1 - draft.count..<hidden.rows
+            model.logits(hidden.rows(rows), into: logits.view.first(rows.count))
+        }
+        speculation?.noteRun()
         return true
     }
 }

@@ -70,17 +70,22 @@ struct Scheduler: Sendable {
 
     /// Notes that a plan was carried out.
     ///
-    /// - Parameter finishing: Requests whose token, just chosen, ends them.
+    /// - Parameters:
+    ///   - finishing: Requests whose token, the last one chosen, ends them.
+    ///   - accepted: How many guesses were right, for each of which a token more was chosen; the others are taken back.
     /// - Returns: Requests that ended; their sequences are to be removed.
-    mutating func commit(_ plan: StepPlan, finishing: [RequestID: FinishReason]) -> [Completion] {
+    mutating func commit(
+        _ plan: StepPlan, finishing: [RequestID: FinishReason], accepted: [RequestID: Int] = [:]
+    ) -> [Completion] {
         var completions: [Completion] = []
         for span in plan.spans {
             guard let index = running.firstIndex(where: { $0.id == span.id }) else {
                 preconditionFailure("\(span.id) was planned and is not running")
             }
-            running[index].computed = span.positions.upperBound
+            let right = accepted[span.id] ?? 0
+            running[index].computed = span.positions.upperBound - span.drafted + right
             guard span.samples else { continue }
-            running[index].generated += 1
+            running[index].generated += 1 + right
             if let reason = finishing[span.id] ?? limitReached(running[index]) {
                 completions.append(Completion(id: span.id, reason: reason))
             }

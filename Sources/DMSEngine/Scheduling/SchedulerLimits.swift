@@ -18,6 +18,10 @@ struct SchedulerLimits: Sendable, Hashable {
     var scanLimit = 4
     /// Steps after which a sequence whose consumer does not read gives way to waiting requests.
     var patience = 32
+    /// The most tokens that are guessed for a request in a step; 0 guesses nothing.
+    var draftTokens = 0
+    /// Nothing is guessed while more requests than this are computed.
+    var draftStreams = 0
 
     init(tokensPerStep: Int, maximumRunning: Int, blockRows: Int, positions: Int) {
         precondition(maximumRunning >= 1 && blockRows >= 1 && positions >= 1, "a scheduler that can run nothing")

@@ -7,6 +7,9 @@ protocol SchedulerMemory {
     /// is stored up to there.
     func fits(_ spans: [PlannedSpan], removing removed: Set<RequestID>) -> Bool
 
+    /// Whether such a pass fits while all stored prefixes stay.
+    func hasRoom(for spans: [PlannedSpan], removing removed: Set<RequestID>) -> Bool
+
     /// What is stored of a waiting request's prompt.
     func storedPrefix(of id: RequestID) -> StoredPrefix
 }

@@ -5,8 +5,10 @@ struct PlannedSpan: Sendable, Hashable {
     var positions: Range<Int>
     /// Whether attention takes the tokens one after another, as when they were first computed.
     let rowByRow: Bool
-    /// Whether the last row's logits choose the next token.
+    /// Whether the last row's logits choose the next token; with guesses, those of the row before them and their own.
     var samples: Bool
+    /// How many of the last tokens are guesses.
+    var drafted = 0
 }
 
 /// A request that ended, and why.

@@ -32,9 +32,10 @@ final class BatchRunner {
             + mapped(samplingRows * model.configuration.vocabularySize * MemoryLayout<Float>.size)
     }
 
-    /// Runs a pass; ``logits(_:)`` then has a row for every span that samples, in the order of spans.
+    /// Runs a pass; ``logits(_:)`` then has a row for every span that samples, in the order of spans, and behind it one
+    /// for each of the span's guesses, which are to be settled.
     ///
-    /// - Parameter tokens: A request's tokens at some positions.
+    /// - Parameter tokens: A request's tokens at some positions, guesses among them.
     /// - Throws: What the model and the cache throw; the sequences of the spans must be removed then.
     func run(_ spans: [PlannedSpan], tokens: (PlannedSpan) -> ArraySlice<Int32>) throws {
         batch.removeAll()
@@ -42,8 +43,8 @@ final class BatchRunner {
         for span in spans {
             batch.append(
                 sequence: span.id.rawValue, tokens: tokens(span), firstPosition: span.positions.lowerBound,
-                rowByRow: span.rowByRow)
-            if span.samples { sampling.append(batch.rowCount - 1) }
+                rowByRow: span.rowByRow, draftRows: span.drafted)
+            if span.samples { sampling.append(contentsOf: batch.rowCount - 1 - span.drafted..<batch.rowCount) }
         }
         let hidden = try model.forward(batch, attention: cache, eviction: eviction, workspace: workspace)
         if sampling.isEmpty { return }
@@ -55,6 +56,9 @@ final class BatchRunner {
         model.logits(hidden.first(sampling.count), into: sampledLogits.view(rows: sampling.count))
     }
 
-    /// The logits of the n-th span that sampled in the last pass; valid until the next.
+    /// Keeps the first guesses of a span of the last pass, and takes the others back.
+    func settle(_ span: PlannedSpan, accepting count: Int) { cache.settle(span.id.rawValue, accepting: count) }
+
+    /// The logits of the n-th row that sampled in the last pass; valid until the next.
     func logits(_ index: Int) -> UnsafeBufferPointer<Float> { UnsafeBufferPointer(sampledLogits.view.row(index)) }
 }

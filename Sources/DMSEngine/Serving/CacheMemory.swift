@@ -34,6 +34,12 @@ final class CacheMemory: SchedulerMemory {
         return cache.fits(rows, removing: all, freeing: freed, starting: origins)
     }
 
+    func hasRoom(for spans: [PlannedSpan], removing removed: Set<RequestID>) -> Bool {
+        cache.fits(
+            Self.rows(spans), removing: Set(removed.map(\.rawValue)),
+            starting: origins(of: spans, removing: removed))
+    }
+
     /// Makes room for a planned pass at the expense of stored prefixes, and lets its sequences start with what is
     /// stored of them; what the plan removes is gone.
     func prepare(_ spans: [PlannedSpan]) {
@@ -72,7 +78,7 @@ final class CacheMemory: SchedulerMemory {
         spans.map { span in
             ForwardBatch.Span(
                 sequence: span.id.rawValue, rows: 0..<span.positions.count, firstPosition: span.positions.lowerBound,
-                rowByRow: span.rowByRow)
+                rowByRow: span.rowByRow, draftRows: span.drafted)
         }
     }
 }

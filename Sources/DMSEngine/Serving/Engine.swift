@@ -42,7 +42,7 @@ public final class Engine: Sendable {
     ) throws {
         let rows = configuration.tokensPerStep
         let workspaceBytes = BatchRunner.byteCount(
-            model, maximumRows: rows, samplingRows: configuration.maximumRunning)
+            model, maximumRows: rows, samplingRows: configuration.samplingRows)
         if let budget = configuration.budgetBytes, budget <= workspaceBytes {
             throw ParameterError(
                 field: "budgetBytes", found: "\(budget)",
@@ -51,7 +51,7 @@ public final class Engine: Sendable {
         cacheBudget = configuration.budgetBytes.map { $0 - workspaceBytes }
         let cacheConfiguration = CacheConfiguration(
             kvType: configuration.kvType, slotsPerPage: configuration.slotsPerPage, budgetBytes: cacheBudget,
-            rowsPerBlock: configuration.rowsPerBlock)
+            rowsPerBlock: configuration.rowsPerBlock, draftRows: configuration.draftRows)
         bound = SequenceBound(
             shape: model.attentionShape, layerCount: model.configuration.layerCount,
             configuration: cacheConfiguration, retention: model.dms.map { (rule: $0.rule, assembly: $0.assembly) })
@@ -61,15 +61,18 @@ public final class Engine: Sendable {
         self.model = model
         self.tokenizer = tokenizer
         self.configuration = configuration
-        let limits = SchedulerLimits(
+        var limits = SchedulerLimits(
             tokensPerStep: rows, maximumRunning: configuration.maximumRunning,
             blockRows: configuration.rowsPerBlock, positions: model.configuration.maximumPositions)
+        limits.draftTokens = configuration.speculation?.maximumDraft ?? 0
+        limits.draftStreams = configuration.speculation?.maximumStreams ?? 0
         let runner = try BatchRunner(
             model, cache: CompactAttention(serving: model, configuration: cacheConfiguration), eviction: eviction,
-            maximumRows: rows, samplingRows: configuration.maximumRunning)
+            maximumRows: rows, samplingRows: configuration.samplingRows)
         let worker = EngineWorker(
-            runner, limits: limits, maximumPrefixes: configuration.maximumPrefixes, sessions: store,
-            tokenizer: tokenizer, workspaceBytes: workspaceBytes, mailbox: mailbox, board: board)
+            runner, limits: limits, maximumPrefixes: configuration.maximumPrefixes,
+            speculation: configuration.speculation, sessions: store, tokenizer: tokenizer,
+            workspaceBytes: workspaceBytes, mailbox: mailbox, board: board)
         try EngineThread.start { worker.run() }
     }
 

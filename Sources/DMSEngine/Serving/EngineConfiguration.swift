@@ -33,12 +33,16 @@ public struct EngineConfiguration: Sendable, Hashable {
     /// They lie within the budget, and are given up before a request has to wait or give way for them. Their tokens, by
     /// which they are found, are not in the budget, no more than those of open requests.
     public let maximumPrefixes: Int
+    /// How tokens are guessed ahead; `nil` guesses nothing.
+    ///
+    /// Room for what guesses may overwrite, and for their logits, is taken from the budget for good.
+    public let speculation: SpeculationParameters?
 
     /// - Throws: ``ParameterError`` for a value out of range, or a step too small for all streams and a block.
     public init(
         kvType: ScalarType = .float32, slotsPerPage: Int = 32, rowsPerBlock: Int = 64, budgetBytes: Int? = nil,
         tokensPerStep: Int = 512, maximumRunning: Int = 32, maximumWaiting: Int = 256, bufferedEvents: Int = 256,
-        guaranteesCompletion: Bool = true, maximumPrefixes: Int = 32
+        guaranteesCompletion: Bool = true, maximumPrefixes: Int = 32, speculation: SpeculationParameters? = nil
     ) throws(ParameterError) {
         func require(_ field: String, _ value: Int, _ range: ClosedRange<Int>) throws(ParameterError) {
             guard range.contains(value) else {
@@ -68,5 +72,11 @@ public struct EngineConfiguration: Sendable, Hashable {
         self.bufferedEvents = bufferedEvents
         self.guaranteesCompletion = guaranteesCompletion
         self.maximumPrefixes = maximumPrefixes
+        self.speculation = speculation
     }
+
+    /// The most guesses of a step.
+    var draftRows: Int { speculation?.draftRows ?? 0 }
+    /// The most rows of a step that sample.
+    var samplingRows: Int { maximumRunning + draftRows }
 }

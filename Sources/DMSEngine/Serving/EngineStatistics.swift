@@ -17,7 +17,7 @@ public struct EngineStatistics: Sendable, Hashable {
     public var promptTokens = 0
     /// Tokens chosen.
     public var generatedTokens = 0
-    /// Rows of all passes: prompts, decode, and what was computed again.
+    /// Rows of all passes: prompts, decode, guesses, and what was computed again.
     public var computedTokens = 0
 
     /// Prefixes of prompts that are stored now.
@@ -28,6 +28,9 @@ public struct EngineStatistics: Sendable, Hashable {
     public var prefixHits = 0
     /// Tokens that these did not compute.
     public var reusedTokens = 0
+
+    /// Tokens that were guessed ahead, and those among them that were right.
+    public var speculation = SpeculationCounts()
 
     /// Forward passes.
     public var steps = 0

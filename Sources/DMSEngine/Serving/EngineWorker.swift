@@ -14,6 +14,7 @@ final class EngineWorker {
     private let prefixes: PrefixCache
     private let sessions: SessionStore?
     private var scheduler: Scheduler
+    private var speculator: Speculator
     private var requests: [RequestID: OpenRequest] = [:]
     private var statistics = EngineStatistics()
     private let start = ContinuousClock.now
@@ -22,9 +23,11 @@ final class EngineWorker {
     private var lastReport: ContinuousClock.Instant?
 
     init(
-        _ runner: BatchRunner, limits: SchedulerLimits, maximumPrefixes: Int, sessions: SessionStore?,
-        tokenizer: Tokenizer?, workspaceBytes: Int, mailbox: Mailbox, board: StatisticsBoard
+        _ runner: BatchRunner, limits: SchedulerLimits, maximumPrefixes: Int,
+        speculation: SpeculationParameters? = nil, sessions: SessionStore?, tokenizer: Tokenizer?, workspaceBytes: Int,
+        mailbox: Mailbox, board: StatisticsBoard
     ) {
+        speculator = Speculator(speculation)
         self.runner = runner
         self.sessions = sessions
         prefixes = PrefixCache(runner.cache, limit: maximumPrefixes)
@@ -97,7 +100,10 @@ final class EngineWorker {
     private func step() {
         let watch = Stopwatch()
         let memory = CacheMemory(runner.cache, prefixes: prefixes) { [unowned self] id in self.requests[id] }
-        let plan = scheduler.plan(now: .now - start, memory: memory)
+        var plan = scheduler.plan(now: .now - start, memory: memory)
+        scheduler.addDrafts(to: &plan, memory: memory) { id, room in
+            requests[id].map { speculator.propose($0, room: room) } ?? 0
+        }
         for id in plan.preempted { requests[id]?.notePreemption() }
         for id in plan.removed { runner.cache.remove(id.rawValue) }
         for completion in plan.completions { finish(completion) }
@@ -124,30 +130,53 @@ final class EngineWorker {
     private func run(_ plan: StepPlan) throws {
         for span in plan.spans { requests[span.id]?.noteStart() }
         let pass = Stopwatch()
-        try runner.run(plan.spans) { span in requests[span.id]?.tokens[span.positions] ?? [] }
+        try runner.run(plan.spans) { span in requests[span.id].map { speculator.tokens(span, of: $0) } ?? [] }
         statistics.modelSeconds += pass.seconds
         storePrefixes(plan.spans)
         var finishing: [RequestID: FinishReason] = [:]
         var failures: [RequestID: any Error] = [:]
-        for (row, span) in plan.spans.filter(\.samples).enumerated() {
-            guard let request = requests[span.id] else { continue }
-            do throws(SamplingError) {
-                let (event, reason) = try request.choose(runner.logits(row))
-                statistics.generatedTokens += 1
-                finishing[span.id] = reason
-                if request.buffer.push(event) { scheduler.setPaused(span.id, true) }
+        var accepted: [RequestID: Int] = [:]
+        var row = 0
+        for span in plan.spans where span.samples {
+            do {
+                finishing[span.id] = try choose(span, row, accepted: &accepted[span.id, default: 0])
             } catch {
                 failures[span.id] = error
             }
+            row += 1 + span.drafted
+            if span.drafted == 0 { continue }
+            runner.settle(span, accepting: accepted[span.id] ?? 0)
+            speculator.note(span, accepted: accepted[span.id] ?? 0)
         }
         let watch = Stopwatch()
-        let completions = scheduler.commit(plan, finishing: finishing)
+        let completions = scheduler.commit(plan, finishing: finishing, accepted: accepted)
         statistics.schedulerSeconds += watch.seconds
         for (id, error) in failures {
             _ = scheduler.remove(id)
             fail(id, error)
         }
         for completion in completions where failures[completion.id] == nil { finish(completion) }
+    }
+
+    /// Chooses the token behind a span, and one more behind each of its guesses that was chosen, in order.
+    ///
+    /// - Parameters:
+    ///   - row: Of the logits that the first is chosen by.
+    ///   - accepted: How many guesses were chosen.
+    /// - Returns: Why the last token ends the request, if it does.
+    /// - Throws: ``SamplingError`` for logits that are no numbers.
+    private func choose(_ span: PlannedSpan, _ row: Int, accepted: inout Int) throws -> FinishReason? {
+        guard let request = requests[span.id] else { return nil }
+        let draft = speculator.draft(of: span)
+        while true {
+            let (event, reason) = try request.choose(runner.logits(row + accepted))
+            statistics.generatedTokens += 1
+            let isFull = request.buffer.push(event)
+            if isFull { scheduler.setPaused(span.id, true) }
+            let isRight = accepted < draft.count && request.tokens.last == draft[draft.startIndex + accepted]
+            if reason != nil || isFull || !isRight { return reason }
+            accepted += 1
+        }
     }
 
     private func storePrefixes(_ spans: [PlannedSpan]) {
@@ -190,6 +219,7 @@ final class EngineWorker {
     /// Everything that an open request holds goes back.
     private func close(_ id: RequestID) -> OpenRequest? {
         runner.cache.remove(id.rawValue)
+        speculator.forget(id)
         guard let request = requests.removeValue(forKey: id) else { return nil }
         mailbox.noteEnd()
         return request
@@ -202,6 +232,7 @@ final class EngineWorker {
         statistics.waiting = scheduler.waiting.count
         statistics.paused = (scheduler.running + scheduler.waiting).count(where: \.isPaused)
         statistics.preemptions = scheduler.preemptionCount
+        statistics.speculation = speculator.counts
         statistics.storedPrefixes = prefixes.count
         statistics.reclaimedPrefixes = prefixes.counts.reclaimed
         statistics.prefixHits = prefixes.counts.hits

@@ -44,6 +44,15 @@ struct MetricsReport {
         out.add(
             "dms_computed_tokens_total", .counter, "Rows of all passes, recomputation included.",
             engine.computedTokens)
+        out.add(
+            "dms_speculation_proposed_tokens_total", .counter, "Tokens guessed ahead.",
+            engine.speculation.proposedTokens)
+        out.add(
+            "dms_speculation_accepted_tokens_total", .counter, "Those among them that were right.",
+            engine.speculation.acceptedTokens)
+        out.add(
+            "dms_speculation_drafts_total", .counter, "Guesses, each for one continuation in one pass.",
+            engine.speculation.drafts)
         out.add("dms_steps_total", .counter, "Forward passes.", engine.steps)
         out.add("dms_step_seconds_total", .counter, "Time of all passes.", engine.stepSeconds)
         out.add("dms_model_seconds_total", .counter, "The part of it that the model took.", engine.modelSeconds)
