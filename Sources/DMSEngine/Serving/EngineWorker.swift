@@ -117,13 +117,18 @@ final class EngineWorker {
 
     private func run(_ plan: StepPlan) throws {
         for span in plan.spans { requests[span.id]?.noteStart() }
-        try runner.run(plan.spans) { span in requests[span.id]?.tokens[span.positions] ?? [] }
+        try runner.run(plan.spans) { span in
+            requests[span.id]?.tokens[span.positions] ?? []
+        } inspect: { hidden in
+            runner.scorePrompts(plan.spans, hidden) { requests[$0] }
+        }
         storePrefixes(plan.spans)
         var finishing: [RequestID: FinishReason] = [:]
         var failures: [RequestID: any Error] = [:]
         for (row, span) in plan.spans.filter(\.samples).enumerated() {
             guard let request = requests[span.id] else { continue }
-            do throws(SamplingError) {
+            if let event = request.promptScores?.event() { _ = request.buffer.push(event) }
+            do {
                 let (event, reason) = try request.choose(runner.logits(row))
                 statistics.generatedTokens += 1
                 finishing[span.id] = reason

@@ -30,7 +30,7 @@ struct GenerationRun: Sendable {
     ///   pass threw.
     func answer() async throws -> JSONObject {
         var choices = job.requests.indices.map { Choice(index: $0) }
-        for (index, echo) in job.echoes.enumerated() { choices[index].append(ChoicePiece(index: index, text: echo)) }
+        for (index, echo) in plainEchoes { choices[index].append(ChoicePiece(index: index, text: echo)) }
         let usage = try await forEachPiece { choices[$0.index].append($0) }
         return job.format.answer(choices, usage)
     }
@@ -45,12 +45,19 @@ struct GenerationRun: Sendable {
             if job.includesUsage { object["usage"] = .null }
             try await emit(object)
         }
-        for (index, echo) in job.echoes.enumerated() {
+        for index in job.requests.indices {
             if let opening = job.format.opening(choice: index) { try await send(opening) }
-            if !echo.isEmpty { try await send(job.format.chunk(ChoicePiece(index: index, text: echo))) }
         }
+        for (index, echo) in plainEchoes { try await send(job.format.chunk(ChoicePiece(index: index, text: echo))) }
         let usage = try await forEachPiece { try await send(job.format.chunk($0)) }
         if job.includesUsage { try await emit(job.format.usageChunk(usage)) }
+    }
+
+    /// Texts that stand before continuations; one that has log-probabilities comes when these are known.
+    private var plainEchoes: [(index: Int, text: String)] {
+        job.echoes.enumerated().filter { index, echo in
+            !echo.isEmpty && job.requests[index].promptLogProbabilities == nil
+        }.map { ($0.offset, $0.element) }
     }
 
     private func forEachPiece(_ body: (ChoicePiece) async throws -> Void) async throws -> Usage {
@@ -61,6 +68,7 @@ struct GenerationRun: Sendable {
         try await streams.forEachEvent { index, event in
             if case .finished(let summary) = event {
                 usage.completion += summary.generatedTokens
+                if index % job.choicesPerPrompt == 0 { usage.cached += summary.cachedTokens }
                 onEnd(summary)
             }
             if let piece = try assemblers[index].take(event) { try await body(piece) }
@@ -85,7 +93,8 @@ extension [GenerationStream] {
             while let (index, event) = try await group.next() {
                 guard let event else { continue }
                 try await body(index, event)
-                if case .token = event { read(index) }
+                if case .finished = event { continue }
+                read(index)
             }
         }
     }
