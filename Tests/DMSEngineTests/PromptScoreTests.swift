@@ -82,7 +82,9 @@ struct PromptScoreTests {
     func company() async throws {
         let model = try Serving.model()
         let requests = try Self.requests(12, tokens: 40)
-        let single = try Engine(model, configuration: try Serving.configuration(step: 8, running: 1, prefixes: 0))
+        let keepsAll = EvictionControl.forced(Serving.RandomSource(rate: 0))
+        let single = try Engine(
+            model, configuration: try Serving.configuration(step: 8, running: 1, prefixes: 0), eviction: keepsAll)
         var expected: [[LogProbabilities]] = []
         for request in requests { expected += try await Self.results(single, [request]) }
         let budget = single.neededBytes(promptTokens: 30, maximumTokens: 40) * 5 / 4
@@ -94,7 +96,7 @@ struct PromptScoreTests {
                 model,
                 configuration: try Serving.configuration(
                     budget: budget + Serving.workspaceBytes(model, plain), step: step, running: running,
-                    guaranteed: false))
+                    guaranteed: false), eviction: keepsAll)
             #expect(try await Self.results(engine, requests) == expected, "\(running) at a time")
             await engine.shutDown()
             #expect(engine.statistics.peakAllocatedBytes <= budget && engine.statistics.pagesInUse == 0)
