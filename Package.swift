@@ -30,7 +30,7 @@ let package = Package(
         .library(name: "DMSPolicy", targets: ["DMSPolicy"]),
         .library(
             name: "DMSEngine",
-            targets: ["DMSTensor", "DMSCheckpoint", "DMSTokenizer", "DMSModel", "DMSCache", "DMSEngine"]),
+            targets: ["DMSTensor", "DMSCheckpoint", "DMSTokenizer", "DMSGrammar", "DMSModel", "DMSCache", "DMSEngine"]),
         .library(name: "DMSEvaluation", targets: ["DMSEvaluation"]),
         .library(name: "DMSServer", targets: ["DMSServer"]),
         .library(name: "DMSTraining", targets: ["DMSTraining", "DMSMPI"]),
@@ -68,11 +68,14 @@ let package = Package(
         library("DMSCache", ["DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor"]),
         library(
             "DMSEngine",
-            ["DMSCache", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
+            [
+                "DMSCache", "DMSCheckpoint", "DMSGrammar", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor",
+                "DMSTokenizer",
+            ]),
         library(
             "DMSServer",
             [
-                "DMSCheckpoint", "DMSEngine", "DMSJSON", "DMSModel", "DMSTokenizer",
+                "DMSCheckpoint", "DMSEngine", "DMSGrammar", "DMSJSON", "DMSModel", "DMSTokenizer",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -95,8 +98,8 @@ let package = Package(
         .executableTarget(
             name: "dms",
             dependencies: [
-                "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSEvaluation", "DMSJSON", "DMSMPI", "DMSModel", "DMSPolicy",
-                "DMSRecall", "DMSServer", "DMSTensor", "DMSTokenizer", "DMSTraining",
+                "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSEvaluation", "DMSGrammar", "DMSJSON", "DMSMPI",
+                "DMSModel", "DMSPolicy", "DMSRecall", "DMSServer", "DMSTensor", "DMSTokenizer", "DMSTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -109,17 +112,21 @@ let package = Package(
         tests("DMSJSONTests", ["DMSJSON"]),
         tests("DMSPolicyTests", ["DMSPolicy"]),
         tests("DMSTokenizerTests", ["DMSTokenizer", "DMSJSON"]),
-        tests("DMSGrammarTests", ["DMSGrammar", "DMSJSON"]),
+        tests("DMSGrammarTests", ["DMSGrammar", "DMSJSON", "DMSTokenizer"]),
         tests("DMSCheckpointTests", ["DMSCheckpoint", "DMSPolicy", "DMSJSON"]),
         tests("DMSModelTests", ["DMSModel", "DMSCheckpoint", "DMSTensor", "DMSPolicy"]),
         tests("DMSCacheTests", ["DMSCache", "DMSCheckpoint", "DMSModel", "DMSTensor", "DMSPolicy"]),
         tests(
             "DMSEngineTests",
-            ["DMSEngine", "DMSCache", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
+            [
+                "DMSEngine", "DMSCache", "DMSCheckpoint", "DMSGrammar", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor",
+                "DMSTokenizer",
+            ]),
         tests(
             "DMSServerTests",
             [
-                "DMSServer", "DMSCheckpoint", "DMSEngine", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTokenizer",
+                "DMSServer", "DMSCheckpoint", "DMSEngine", "DMSGrammar", "DMSJSON", "DMSModel", "DMSPolicy",
+                "DMSTokenizer",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),

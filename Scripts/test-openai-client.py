@@ -4,6 +4,7 @@ Usage: test-openai-client.py BASE_URL API_KEY MODEL
 The model is one that knows the recall task and has the special tokens of ChatML; Scripts/test-server.sh makes it.
 """
 import concurrent.futures
+import json
 import math
 import sys
 import time
@@ -96,6 +97,116 @@ def test_logprobs():
     content = chat(logprobs=True, top_logprobs=3, max_tokens=4).choices[0].logprobs.content
     assert all(len(entry.top_logprobs) == 3 for entry in content)
     assert all(bytes(entry.bytes).decode(errors="replace") == entry.token for entry in content)
+
+
+def test_echo_with_logprobs():
+    answer = completion(echo=True, logprobs=3, max_tokens=2)
+    logprobs, text = answer.choices[0].logprobs, answer.choices[0].text
+    count = answer.usage.prompt_tokens
+    assert text.startswith(PROMPT)
+    assert len(logprobs.tokens) == len(logprobs.token_logprobs) == len(logprobs.top_logprobs) == count + 2
+    assert logprobs.token_logprobs[0] is None and logprobs.top_logprobs[0] is None
+    assert all(value <= 0 for value in logprobs.token_logprobs[1:])
+    for token, offset in list(zip(logprobs.tokens, logprobs.text_offset))[1:]:
+        assert text[offset:].startswith(token), (token, offset)
+    # The same tokens as a prompt, one by one: each as likely as it was said to be.
+    tokens = client.with_options(base_url=BASE).post(
+        "/tokenize", body={"content": PROMPT, "add_special": True}, cast_to=object)["tokens"]
+    assert len(tokens) == count
+    for end in (2, count // 2, count - 1):
+        one = completion(prompt=tokens[:end], logprobs=0, max_tokens=1, logit_bias={str(tokens[end]): 100})
+        assert abs(one.choices[0].logprobs.token_logprobs[0] - logprobs.token_logprobs[end]) < 0.05
+    chunks = list(completion(echo=True, logprobs=3, max_tokens=2, stream=True))
+    streamed = [t for c in chunks if c.choices[0].logprobs for t in c.choices[0].logprobs.tokens]
+    assert streamed == logprobs.tokens
+    assert "".join(c.choices[0].text for c in chunks) == text
+
+
+def test_cached_tokens():
+    prompt = "The password of Ada is pillow. " * 30
+    usages = [completion(prompt=prompt, max_tokens=1).usage for _ in range(2)]
+    assert usages[0].prompt_tokens_details.cached_tokens == 0
+    assert 0 < usages[1].prompt_tokens_details.cached_tokens < usages[1].prompt_tokens
+    messages = [{"role": "user", "content": prompt}]
+    usages = [client.chat.completions.create(messages=messages, max_tokens=1, **GREEDY).usage for _ in range(2)]
+    assert usages[1].prompt_tokens_details.cached_tokens > 0
+    last = list(completion(prompt=prompt, max_tokens=1, stream=True, stream_options={"include_usage": True}))[-1]
+    assert last.usage.prompt_tokens_details.cached_tokens > 0
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "password": {"type": "string", "maxLength": 8},
+        "colour": {"enum": ["red", "green"]},
+        "sure": {"type": "boolean"},
+        "list": {"type": "array", "items": {"$ref": "#/$defs/item"}, "minItems": 1, "maxItems": 2},
+    },
+    "required": ["password", "colour", "sure", "list"],
+    "additionalProperties": False,
+    "$defs": {"item": {"anyOf": [{"type": "null"}, {"const": 7}]}},
+}
+
+
+def require_by_schema(text):
+    value = json.loads(text)
+    assert list(value) == SCHEMA["required"], value
+    assert isinstance(value["password"], str) and len(value["password"]) <= 8
+    assert value["colour"] in ("red", "green") and value["sure"] in (True, False)
+    assert 1 <= len(value["list"]) <= 2 and all(item in (None, 7) for item in value["list"])
+
+
+def test_json_schema():
+    form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA, "strict": True}}
+    answer = chat(response_format=form, max_tokens=400)
+    assert answer.choices[0].finish_reason == "stop"
+    require_by_schema(answer.choices[0].message.content)
+    chunks = chat(response_format=form, max_tokens=400, stream=True)
+    assert "".join(c.choices[0].delta.content or "" for c in chunks) == answer.choices[0].message.content
+    drawn = chat(response_format=form, max_tokens=400, temperature=1.5, n=4, seed=3)
+    for choice in drawn.choices:
+        require_by_schema(choice.message.content)
+    extra = {"response_format": form}
+    require_by_schema(completion(max_tokens=400, extra_body=extra).choices[0].text)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(lambda: completion(max_tokens=400, extra_body=extra).choices[0].text) for _ in range(16)]
+        assert len({call.result() for call in calls}) == 1
+
+
+def test_parsing_into_a_model():
+    import pydantic
+
+    class Answer(pydantic.BaseModel):
+        sure: bool
+        count: None | bool
+
+    parsed = client.chat.completions.parse(
+        messages=[{"role": "user", "content": PROMPT}], response_format=Answer, max_tokens=200, **GREEDY)
+    assert isinstance(parsed.choices[0].message.parsed, Answer)
+
+
+def test_json_object():
+    for seed in range(4):
+        answer = chat(response_format={"type": "json_object"}, max_tokens=120, temperature=1, seed=seed)
+        text = answer.choices[0].message.content
+        assert text.startswith("{")
+        if answer.choices[0].finish_reason == "stop":
+            assert isinstance(json.loads(text), dict)
+
+
+def test_response_format_errors():
+    def schema(schema):
+        return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+
+    bad = openai.BadRequestError
+    wrong = {"type": "object", "properties": {"a": {"type": "string", "pattern": "x"}}}
+    error = refused(bad, lambda: chat(response_format=schema(wrong)))
+    assert error.param == "response_format.json_schema.schema" and "/properties/a" in error.body["message"]
+    many = {"anyOf": [{"type": "string", "maxLength": 4096}] * 900}
+    assert refused(bad, lambda: chat(response_format=schema(many))).code == "invalid_json_schema"
+    error = refused(bad, lambda: chat(response_format={"type": "json_object"}, extra_body={"ignore_eos": True}))
+    assert error.param == "ignore_eos"
+    assert refused(bad, lambda: chat(response_format={"type": "xml"})).param == "response_format.type"
 
 
 def test_sampling_options():

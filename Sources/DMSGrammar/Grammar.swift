@@ -16,6 +16,23 @@ public struct Grammar: Sendable, Hashable {
 
     let nodes: [Node]
     let start: Int32
+    /// Of everything, so that looking a grammar up in a table need not go through its nodes.
+    private let digest: Int
+
+    init(nodes: [Node], start: Int32) {
+        self.nodes = nodes
+        self.start = start
+        var hasher = Hasher()
+        hasher.combine(nodes)
+        hasher.combine(start)
+        digest = hasher.finalize()
+    }
+
+    public static func == (left: Self, right: Self) -> Bool {
+        left.digest == right.digest && left.start == right.start && left.nodes == right.nodes
+    }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(digest) }
 }
 
 /// What a rule is made of.

@@ -11,8 +11,14 @@ struct GrammarAutomaton {
     private static let unknown: State = -2
     /// Values nested deeper than so many rules are not begun.
     static let deepestStack: Int32 = 256
-    /// At so many states ``restart(from:)`` is due: each takes a kilobyte and more.
-    static let mostStates = 16384
+    /// Nor is anything that so many readers would have to read at once: ambiguous grammars double them at every level.
+    static let mostReaders = 2048
+    // How much it holds before a new one should take over: a state takes a kilobyte and its readers.
+    private static let mostStates = 4096
+    private static let mostStoredReaders = 1 << 19
+    private static let mostFrames = 1 << 16
+    /// What making a state counts for beside its readers.
+    private static let stateWork = 64
 
     private struct Reader: Hashable {
         var node: Int32
@@ -33,7 +39,10 @@ struct GrammarAutomaton {
     private var numbers: [[Reader]: State] = [:]
     private var moves: [State] = []
     private var accepting: [Bool] = []
+    private var storedReaders = 0
     private(set) var start: State = 0
+    /// Readers looked at so far, for the bounds of whoever asks.
+    private(set) var work = 0
 
     init(_ grammar: Grammar) {
         self.grammar = grammar
@@ -41,6 +50,11 @@ struct GrammarAutomaton {
     }
 
     var stateCount: Int { states.count }
+
+    /// Whether a new automaton should take over, by way of ``place(of:)`` and ``enter(_:)``.
+    var isFull: Bool {
+        states.count > Self.mostStates || storedReaders > Self.mostStoredReaders || frames.count > Self.mostFrames
+    }
 
     /// Whether a text may end here.
     func accepts(_ state: State) -> Bool { accepting[Int(state)] }
@@ -55,6 +69,7 @@ struct GrammarAutomaton {
         let index = Int(state) << 8 | Int(byte)
         if moves[index] != Self.unknown { return moves[index] }
         var moved: [Reader] = []
+        work += states[Int(state)].count
         for reader in states[Int(state)] {
             if case .byte(let set, let next) = grammar.nodes[Int(reader.node)], set.contains(byte) {
                 moved.append(Reader(node: next, stack: reader.stack))
@@ -65,21 +80,36 @@ struct GrammarAutomaton {
         return target
     }
 
-    /// Forgets all states but one, and returns its new number.
-    mutating func restart(from state: State) -> State {
-        let kept = states[Int(state)].map { reader in
-            var path: [Int32] = []
-            var stack = reader.stack
-            while stack != 0 {
-                path.append(frames[Int(stack)].next)
-                stack = frames[Int(stack)].parent
-            }
-            return (node: reader.node, path: path)
+    // MARK: Moving to another automaton
+
+    /// A state by what it means, for another automaton of the same grammar.
+    struct Place: Sendable, Hashable {
+        fileprivate struct Path: Sendable, Hashable {
+            let node: Int32
+            /// Where to return to, innermost first.
+            let returns: [Int32]
         }
-        self = GrammarAutomaton(grammar)
-        return self.state(
-            of: kept.map { reader in
-                Reader(node: reader.node, stack: reader.path.reversed().reduce(0) { push($1, on: $0) })
+
+        fileprivate let paths: [Path]
+    }
+
+    func place(of state: State) -> Place {
+        Place(
+            paths: states[Int(state)].map { reader in
+                var returns: [Int32] = []
+                var stack = reader.stack
+                while stack != 0 {
+                    returns.append(frames[Int(stack)].next)
+                    stack = frames[Int(stack)].parent
+                }
+                return Place.Path(node: reader.node, returns: returns)
+            })
+    }
+
+    mutating func enter(_ place: Place) -> State {
+        state(
+            of: place.paths.map { path in
+                Reader(node: path.node, stack: path.returns.reversed().reduce(0) { push($1, on: $0) })
             })
     }
 
@@ -102,6 +132,7 @@ struct GrammarAutomaton {
         var accepts = false
         while let reader = pending.popLast() {
             guard seen.insert(reader).inserted else { continue }
+            work += 1
             switch grammar.nodes[Int(reader.node)] {
             case .byte: reading.append(reader)
             case .split(let nodes):
@@ -122,6 +153,7 @@ struct GrammarAutomaton {
                     pending.append(Reader(node: frame.next, stack: frame.parent))
                 }
             }
+            if reading.count > Self.mostReaders || seen.count > 8 * Self.mostReaders { return Self.dead }
         }
         reading.sort { ($0.node, $0.stack) < ($1.node, $1.stack) }
         if reading.isEmpty { return Self.dead }
@@ -130,6 +162,8 @@ struct GrammarAutomaton {
         states.append(reading)
         numbers[reading] = number
         accepting.append(accepts)
+        storedReaders += reading.count
+        work += Self.stateWork
         moves.append(contentsOf: repeatElement(Self.unknown, count: 256))
         return number
     }

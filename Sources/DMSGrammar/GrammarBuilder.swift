@@ -5,6 +5,11 @@ struct GrammarBuilder {
         fileprivate let index: Int
     }
 
+    /// The most nodes of a grammar, some 64 bytes each.
+    static let mostNodes = 1 << 15
+
+    /// Whether there were more; what was built is of no use then.
+    private(set) var isFull = false
     // Node 0 ends every rule.
     private var nodes: [Grammar.Node] = [.end]
     private var entries: [Int32?] = []
@@ -28,7 +33,10 @@ struct GrammarBuilder {
     }
 
     /// The grammar whose texts are those of a rule.
+    ///
+    /// - Precondition: ``isFull`` is `false`.
     consuming func grammar(from start: Rule) -> Grammar {
+        precondition(!isFull, "a grammar that was not built to its end")
         for call in calls {
             guard case .call(_, let next) = nodes[Int(call.node)], let entry = entries[call.rule.index] else {
                 preconditionFailure("a rule that was declared and not defined")
@@ -59,12 +67,16 @@ struct GrammarBuilder {
             return first
         case .rule(let rule):
             let node = append(.call(entry: -1, next: next))
-            calls.append((node, rule))
+            if !isFull { calls.append((node, rule)) }
             return node
         }
     }
 
     private mutating func append(_ node: Grammar.Node) -> Int32 {
+        if nodes.count >= Self.mostNodes {
+            isFull = true
+            return 0
+        }
         nodes.append(node)
         return Int32(nodes.count - 1)
     }

@@ -1,56 +1,63 @@
 /// A continuation that must be a text of a grammar, token by token.
+///
+/// A value: a copy goes on by itself. Asked for a place where no text was before, ``allowed()`` walks through the whole
+/// vocabulary; else it looks the answer up.
 public struct OutputConstraint: Sendable {
-    private let index: VocabularyIndex
-    private let endTokens: Set<Int32>
-    private var automaton: GrammarAutomaton
+    private let grammar: TokenGrammar
+    private let endTokens: [Int32]
+    private var states: TokenStates
     private var state: GrammarAutomaton.State
-    private var masks: [GrammarAutomaton.State: TokenMask] = [:]
-    /// Masks of a 128,000-token vocabulary take 16 KiB each.
-    private static let mostMasks = 256
+    /// Whether the text is complete and nothing can follow it.
+    public private(set) var isComplete: Bool
 
-    /// - Parameter endTokens: Tokens that end a continuation; allowed where the text may end.
-    public init(_ grammar: Grammar, _ index: VocabularyIndex, endTokens: Set<Int32>) {
-        self.index = index
-        self.endTokens = endTokens
-        automaton = GrammarAutomaton(grammar)
-        state = automaton.start
+    /// - Parameter endTokens: Tokens that end a continuation; allowed where the text may end, and nowhere else.
+    public init(_ grammar: TokenGrammar, endTokens: Set<Int32>) {
+        self.grammar = grammar
+        self.endTokens = endTokens.filter { (0..<Int32(grammar.index.vocabularySize)).contains($0) }.sorted()
+        states = grammar.states
+        state = states.start
+        isComplete = states.step(state, []).isComplete
     }
 
-    /// Whether the text is complete and nothing can follow it.
-    public var isComplete: Bool { automaton.accepts(state) && !automaton.continues(state) }
-
-    /// The tokens that may come next.
+    /// The tokens that may come next, at least one.
     ///
-    /// - Throws: ``ConstraintError`` where there are none, because the vocabulary has no token for what must follow.
+    /// - Throws: ``ConstraintError`` where there are none, or where that cannot be told in a bounded time.
     public mutating func allowed() throws(ConstraintError) -> TokenMask {
-        if let known = masks[state] { return known }
-        if automaton.stateCount > GrammarAutomaton.mostStates {
-            state = automaton.restart(from: state)
-            masks.removeAll()
+        let current = grammar.states
+        if current !== states {
+            state = current.enter(states.place(of: state))
+            states = current
         }
-        var mask = index.allowed(&automaton, from: state)
-        if automaton.accepts(state) { for token in endTokens { mask.insert(token) } }
-        if mask.isEmpty { throw ConstraintError() }
-        if masks.count >= Self.mostMasks { masks.removeAll() }
-        masks[state] = mask
+        let place = try states.allowed(in: state, grammar.index)
+        var mask = place.mask
+        for token in endTokens {
+            if place.accepts { mask.insert(token) } else { mask.remove(token) }
+        }
+        if mask.isEmpty { throw .deadEnd }
         return mask
     }
 
     /// Takes note of a token that was allowed.
-    public mutating func append(_ token: Int32, bytes: some Sequence<UInt8>) {
+    public mutating func append(_ token: Int32) {
         if endTokens.contains(token) { return }
-        for byte in bytes {
-            state = automaton.step(state, byte)
-            precondition(state != GrammarAutomaton.dead, "a token that was not allowed")
-        }
+        guard let bytes = grammar.index.bytes(of: token) else { preconditionFailure("a token that was not allowed") }
+        (state, isComplete) = states.step(state, bytes)
     }
 }
 
-/// No token of the vocabulary continues the text as the grammar demands.
-public struct ConstraintError: Error, Sendable, Equatable, CustomStringConvertible {
-    public init() {}
+/// A text that must be one of a grammar cannot go on.
+public enum ConstraintError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// No token of the vocabulary continues the text, or values would be nested too deeply.
+    case deadEnd
+    /// The grammar is too ambiguous.
+    case tooComplex
 
     public var description: String {
-        "the response format: found no token of the vocabulary that continues the text, required one"
+        switch self {
+        case .deadEnd:
+            "the response format: found no token of the vocabulary that continues the text, required one"
+        case .tooComplex:
+            "the response format: found too many ways to read the text so far, required a less ambiguous schema"
+        }
     }
 }

@@ -31,6 +31,7 @@ extension SchemaCompiler {
             ])
             members.append((.rule(builder.define(member)), required.contains(name)))
         }
+        try countAlternatives(members.count { !$0.isRequired }, at: path + "/properties")
         return .sequence([
             .literal("{"), .rule(rules.space), list(members), .rule(rules.space), .literal("}"),
         ])
@@ -46,7 +47,8 @@ extension SchemaCompiler {
         for member in members.reversed() {
             let rest = after.map { GrammarExpression.rule($0) } ?? .sequence([])
             let with = GrammarExpression.sequence([member.expression, rest])
-            first = member.isRequired ? with : .choice([with, first])
+            // A rule, for expressions within expressions take their share of a thread's stack.
+            first = member.isRequired ? with : .rule(builder.define(.choice([with, first])))
             let separated = GrammarExpression.sequence([.literal(","), .rule(rules.space), member.expression, rest])
             after = builder.define(member.isRequired ? separated : .choice([separated, rest]))
         }

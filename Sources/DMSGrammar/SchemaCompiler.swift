@@ -9,12 +9,21 @@ extension Grammar {
     /// properties, no others are written. Keywords that only describe are skipped; all others are errors, for a text
     /// that ignores them would not be what was asked for.
     ///
+    /// What a schema may cost is bounded: levels of schemas, references among them, alternatives, and the size of the
+    /// grammar, to which every unit of a bound of length or count adds.
+    ///
     /// - Throws: ``SchemaError`` with the place in the schema.
+    /// - Complexity: O(the schema's size + the sum of its bounds).
     public init(schema: JSONValue) throws(SchemaError) {
         var compiler = SchemaCompiler(root: schema)
         let root = try compiler.compile(schema, at: "", leading: [])
         let rule = compiler.builder.define(root)
-        self = compiler.builder.grammar(from: rule)
+        try compiler.requireRoom(at: "")
+        let grammar = compiler.builder.grammar(from: rule)
+        if GrammarAutomaton(grammar).start == GrammarAutomaton.dead {
+            throw SchemaError("", found: "too many ways to begin", required: "fewer alternatives")
+        }
+        self = grammar
     }
 }
 
@@ -24,6 +33,15 @@ struct SchemaCompiler {
     var builder = GrammarBuilder()
     let rules: JSONRules
     private var references: [String: GrammarBuilder.Rule] = [:]
+    /// Schemas that are being compiled, each within the one before.
+    private var depth = 0
+    /// Values of `enum`, schemas of `anyOf`, optional properties so far.
+    private var alternatives = 0
+
+    /// Schemas within schemas, through references as well; each takes its share of a thread's stack.
+    static let deepestSchema = 64
+    /// Each may be a reader of its own while a text is written.
+    static let mostAlternatives = 1024
 
     /// Keywords that say nothing about which texts are valid here.
     private static let descriptive: Set<String> = [
@@ -41,6 +59,14 @@ struct SchemaCompiler {
     mutating func compile(
         _ schema: JSONValue, at path: String, leading: [String]
     ) throws(SchemaError) -> GrammarExpression {
+        depth += 1
+        defer { depth -= 1 }
+        if depth > Self.deepestSchema {
+            throw SchemaError(
+                path, found: "more than \(Self.deepestSchema) schemas within each other, by way of references as well",
+                required: "fewer")
+        }
+        try requireRoom(at: path)
         if schema.boolValue == true { return .rule(rules.value) }
         guard let object = schema.objectValue else {
             throw SchemaError(path, found: schema.boolValue == false ? "false" : schema.kind, required: "an object")
@@ -73,6 +99,24 @@ struct SchemaCompiler {
         return try typed(object, keys: keys, at: path)
     }
 
+    // MARK: Bounds
+
+    /// - Throws: ``SchemaError`` when the grammar has become too large.
+    func requireRoom(at path: String) throws(SchemaError) {
+        guard builder.isFull else { return }
+        throw SchemaError(
+            path, found: "a schema whose grammar has more than \(GrammarBuilder.mostNodes) nodes",
+            required: "a smaller schema, or smaller bounds of lengths and counts")
+    }
+
+    mutating func countAlternatives(_ count: Int, at path: String) throws(SchemaError) {
+        alternatives += count
+        guard alternatives > Self.mostAlternatives else { return }
+        throw SchemaError(
+            path, found: "more than \(Self.mostAlternatives) alternatives in all",
+            required: "fewer values of enum, schemas of anyOf and optional properties")
+    }
+
     // MARK: Combinations
 
     private mutating func alternatives(
@@ -81,6 +125,7 @@ struct SchemaCompiler {
         guard let parts = value.arrayValue, !parts.isEmpty else {
             throw SchemaError(path, found: value.kind, required: "a list of schemas")
         }
+        try countAlternatives(parts.count, at: path)
         var choices: [GrammarExpression] = []
         for (index, part) in parts.enumerated() {
             choices.append(try compile(part, at: "\(path)/\(index)", leading: leading))
@@ -88,7 +133,7 @@ struct SchemaCompiler {
         return .choice(choices)
     }
 
-    private func literals(
+    private mutating func literals(
         _ values: [JSONValue], of type: JSONValue?, at path: String, _ place: String
     ) throws(SchemaError) -> GrammarExpression {
         var allowed = values
@@ -99,6 +144,7 @@ struct SchemaCompiler {
         guard !allowed.isEmpty else {
             throw SchemaError(place, found: "no value of the type", required: "at least one")
         }
+        try countAlternatives(allowed.count, at: place)
         return .choice(allowed.map { .literal($0.text()) })
     }
 

@@ -7,7 +7,8 @@ public struct SchemaError: Error, Sendable, Equatable, CustomStringConvertible {
 
     init(_ path: String, found: String, required: String) {
         self.path = path
-        self.found = found
+        // Made of what a client sent, and as long as it likes.
+        self.found = found.count > 200 ? found.prefix(200) + "…" : found
         self.required = required
     }
 

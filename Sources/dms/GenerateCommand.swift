@@ -32,6 +32,10 @@ struct GenerateCommand: ParsableCommand {
 
             \(SpeculationOptions.explanation)
 
+            With --json-object or --json-schema the text is JSON, whatever the model would rather say: tokens that could \
+            not stand there are never chosen, and it ends where it is complete. A limit or a stop string may still cut \
+            it short. Of a schema's keywords those are understood that README.md names; others are errors.
+
             With --json: text (the continuation without special tokens and stop strings), token_ids (with the end \
             token and those of a stop string, as Transformers returns them), prompt_tokens, finish_reason (stop, \
             stop_string, length, context_limit), timings and kv. time_to_first_token_seconds counts from the start of \
@@ -60,6 +64,9 @@ struct GenerateCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("End before this text; may be repeated.", valueName: "text"))
     var stop: [String] = []
+
+    @OptionGroup(title: "Sampling")
+    var constraint: GenerateConstraint
 
     @Flag(help: "Go on after end-of-text tokens.")
     var ignoreEos = false
@@ -93,6 +100,9 @@ struct GenerateCommand: ParsableCommand {
         where !(1...limit).contains(value) {
             throw ValidationError("--\(name): found \(value), required 1 to \(limit)")
         }
+        if ignoreEos, constraint.isGiven {
+            throw ValidationError("--ignore-eos: a JSON text has an end, so not with --json-object or --json-schema")
+        }
         if prompt == nil, model != nil, Console.isInputTerminal {
             throw ValidationError("generating needs a prompt: give it as an argument, or on standard input")
         }
@@ -100,6 +110,7 @@ struct GenerateCommand: ParsableCommand {
 
     func run() throws {
         let start = ContinuousClock.now
+        let grammar = try constraint.grammar()
         let (text, demo) = try input()
         let kernels = try CPUKernels(threads: compute.threads)
         let loaded = try LoadedModel(
@@ -119,9 +130,12 @@ struct GenerateCommand: ParsableCommand {
         warn(loaded, tokens: ids.count + limit)
         let kv = CompactAttention(loaded.model, configuration: configuration, retention: retention)
         try conversation?.restore(kv)
+        let parameters = try self.parameters(loaded, maximumTokens: limit)
         let tokens = try TokenGenerator(
-            loaded.model, attention: kv, prompt: ids, parameters: parameters(loaded, maximumTokens: limit),
-            cachedTokens: conversation?.cachedTokens ?? 0, eviction: eviction, speculation: speculation)
+            loaded.model, attention: kv, prompt: ids, parameters: parameters,
+            cachedTokens: conversation?.cachedTokens ?? 0,
+            constraint: grammar.map { GenerateConstraint.constraint($0, loaded, endTokens: parameters.endTokens) },
+            eviction: eviction, speculation: speculation)
         var generator = try TextGenerator(
             tokens, tokenizer: loaded.tokenizer, stopStrings: stop + (demo.map { [$0.stop] } ?? []))
         var continuation = ""
@@ -153,7 +167,7 @@ struct GenerateCommand: ParsableCommand {
         if let prompt { return (prompt, nil) }
         if model != nil { return (try Console.readText(), nil) }
         let text = Console.isInputTerminal ? "" : try Console.readText()
-        if !text.isEmpty || session != nil { return (text, nil) }
+        if !text.isEmpty || session != nil || constraint.isGiven { return (text, nil) }
         let demo = GenerateDemo(seed: sampling.seed)
         return (demo.prompt, demo)
     }

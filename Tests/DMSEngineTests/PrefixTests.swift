@@ -63,6 +63,7 @@ struct PrefixTests {
             // The first knows nothing, the second learns where they part, the third starts there.
             #expect(found[0].summary.reusedTokens == 0 && found[1].summary.reusedTokens == 0)
             #expect(found[3].summary.reusedTokens == 40)
+            #expect(found.allSatisfy { $0.summary.cachedTokens == $0.summary.reusedTokens })
             #expect(found.dropFirst(3).allSatisfy { $0.summary.reusedTokens >= 16 })
             let reused = found.reduce(0) { $0 + $1.summary.reusedTokens }
             let statistics = await Self.settled(engine)

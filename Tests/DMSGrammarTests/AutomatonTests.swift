@@ -13,7 +13,7 @@ struct AutomatonTests {
         var automaton = GrammarAutomaton(.jsonObject)
         var state = automaton.start
         for _ in 0..<300 {
-            let mask = walk.index.allowed(&automaton, from: state)
+            let mask = try walk.index.allowed(&automaton, from: state)
             var choices: [(Int32, GrammarAutomaton.State)] = []
             for (id, bytes) in walk.tokens.enumerated() where !bytes.isEmpty {
                 var target = state
@@ -30,17 +30,19 @@ struct AutomatonTests {
         }
     }
 
-    @Test("Starting again from a state changes nothing")
-    func restart() {
+    @Test("Going on in another automaton changes nothing")
+    func moving() throws {
         var automaton = GrammarAutomaton(.jsonObject)
         var state = automaton.start
         for byte in #"{"a":[{"b":"#.utf8 { state = automaton.step(state, byte) }
         let walk = GrammarWalk()
-        let before = walk.index.allowed(&automaton, from: state)
+        let before = try walk.index.allowed(&automaton, from: state)
         let count = automaton.stateCount
-        state = automaton.restart(from: state)
+        let place = automaton.place(of: state)
+        automaton = GrammarAutomaton(.jsonObject)
+        state = automaton.enter(place)
         #expect(automaton.stateCount < count)
-        #expect(walk.index.allowed(&automaton, from: state) == before)
+        #expect(try walk.index.allowed(&automaton, from: state) == before)
         for byte in "1}]}".utf8 { state = automaton.step(state, byte) }
         #expect(automaton.accepts(state) && !automaton.continues(state))
     }
@@ -63,22 +65,59 @@ struct AutomatonTests {
         #expect(automaton.accepts(state))
     }
 
+    @Test("A grammar that can be read in ever more ways is not read in all of them, and what was begun can be ended")
+    func ambiguity() throws {
+        let text = ##"""
+            {"$ref":"#/$defs/a","$defs":{"a":{"type":"array","items":{"anyOf":[{"$ref":"#/$defs/a"},{"$ref":"#/$defs/b"}]}},
+            "b":{"type":"array","items":{"anyOf":[{"$ref":"#/$defs/a"},{"$ref":"#/$defs/b"}]}}}}
+            """##
+        var automaton = GrammarAutomaton(try Grammar(schema: JSONReader.parse(text)))
+        var state = automaton.start
+        var depth = 0
+        while depth < 100 {
+            let next = automaton.step(state, UInt8(ascii: "["))
+            if next == GrammarAutomaton.dead { break }
+            state = next
+            depth += 1
+        }
+        // Twice as many readers at every level, and some for spaces.
+        #expect((5...11).contains(depth))
+        #expect(automaton.work < 1_000_000)
+        for _ in 0..<depth { state = automaton.step(state, UInt8(ascii: "]")) }
+        #expect(automaton.accepts(state))
+    }
+
     @Test("End tokens are allowed where the text may end and nowhere else")
     func ends() throws {
         let grammar = try Grammar(schema: .object(JSONObject(["type": .string("integer")])))
         let walk = GrammarWalk()
-        var constraint = OutputConstraint(grammar, walk.index, endTokens: [GrammarWalk.end])
+        var constraint = OutputConstraint(TokenGrammar(grammar, walk.index), endTokens: [GrammarWalk.end])
         #expect(!(try constraint.allowed().contains(GrammarWalk.end)))
-        constraint.append(0x31 + 1, bytes: [0x31])
+        constraint.append(0x31 + 1)
         #expect(try constraint.allowed().contains(GrammarWalk.end))
         #expect(!constraint.isComplete)
-        constraint.append(GrammarWalk.end, bytes: [])
+        constraint.append(GrammarWalk.end)
+    }
+
+    @Test("An end token that writes something is no part of a text, though its bytes might be")
+    func endTokenWithBytes() throws {
+        let digit = Int32(0x37 + 1)
+        let grammar = try Grammar(schema: JSONReader.parse(#"{"type":"array","items":{"type":"integer"}}"#))
+        let walk = GrammarWalk()
+        // Ends that no vocabulary has are left out.
+        var constraint = OutputConstraint(TokenGrammar(grammar, walk.index), endTokens: [digit, -1, 100_000])
+        for byte in "[".utf8 { constraint.append(Int32(byte) + 1) }
+        #expect(!(try constraint.allowed().contains(digit)))
+        #expect(try constraint.allowed().contains(digit + 1))
+        constraint.append(Int32(UInt8(ascii: "]")) + 1)
+        #expect(constraint.isComplete)
+        #expect(try constraint.allowed().contains(digit))
     }
 
     @Test("A vocabulary that cannot write the text is an error")
     func poorVocabulary() throws {
         let index = VocabularyIndex([nil, Array("a".utf8)])
-        var constraint = OutputConstraint(.jsonObject, index, endTokens: [0])
-        #expect(throws: ConstraintError.self) { try constraint.allowed() }
+        var constraint = OutputConstraint(TokenGrammar(.jsonObject, index), endTokens: [0])
+        #expect(throws: ConstraintError.deadEnd) { try constraint.allowed() }
     }
 }

@@ -19,7 +19,7 @@ struct GrammarWalk {
 
     /// - Returns: The text, or `nil` when it had no end within the tokens allowed.
     func text(_ grammar: Grammar, _ generator: inout SeededGenerator, most: Int = 400) throws -> [UInt8]? {
-        var constraint = OutputConstraint(grammar, index, endTokens: [Self.end])
+        var constraint = OutputConstraint(TokenGrammar(grammar, index), endTokens: [Self.end])
         var text: [UInt8] = []
         // What closes things is preferred later on.
         let closing = Set("\"}]0e".utf8.map { Int32($0) + 1 } + [Self.end])
@@ -33,7 +33,7 @@ struct GrammarWalk {
             if !plain.isEmpty, generator.next() % 4 != 0 { choices = plain }
             let token = choices[Int(generator.next() % UInt64(choices.count))]
             if token == Self.end { return text }
-            constraint.append(token, bytes: tokens[Int(token)])
+            constraint.append(token)
             text += tokens[Int(token)]
             if constraint.isComplete { return text }
         }

@@ -105,6 +105,8 @@ struct SchemaTests {
             (#"{"enum":[1],"type":"string"}"#, "/enum", "no value"), (#"{"enum":[]}"#, "/enum", "[]"),
             (#"{"type":"string","items":{}}"#, "", "items"), ("3", "", "integer"),
             (#"{"type":"object","properties":{"a":{}},"additionalProperties":{}}"#, "/additionalProperties", "schema"),
+            ("{\"enum\":[\"\(String(repeating: "x", count: 400))\"],\"items\":1}", "", "items beside enum"),
+            ("{\"type\":\"\(String(repeating: "x", count: 9000))\"}", "/type", "xxx…"),
         ])
     func refused(text: String, path: String, found: String) throws {
         let schema = try JSONReader.parse(text)

@@ -33,12 +33,14 @@ struct MetricsTests {
         metrics.noteEnd(
             GenerationSummary(
                 reason: .length, text: "", promptTokens: 1, generatedTokens: 5, preemptions: 0, reusedTokens: 0,
+                cachedTokens: 0,
                 queueSeconds: 0.5,
                 firstTokenSeconds: 1, totalSeconds: 3))
         // Neither a first token nor a second one.
         metrics.noteEnd(
             GenerationSummary(
                 reason: .deadline, text: "", promptTokens: 1, generatedTokens: 0, preemptions: 0, reusedTokens: 0,
+                cachedTokens: 0,
                 queueSeconds: nil,
                 firstTokenSeconds: nil, totalSeconds: 2))
         let values = metrics.values

@@ -82,7 +82,7 @@ struct RequestTests {
             ("\"stream_options\": {\"include_usage\": true}", "stream_options"),
             ("\"stream\": true, \"stream_options\": {\"x\": 1}", "stream_options.x"), ("\"user\": 3", "user"),
             ("\"store\": true", "store"), ("\"metadata\": \"x\"", "metadata"), ("\"suffix\": \"x\"", "suffix"),
-            ("\"best_of\": 2", "best_of"), ("\"echo\": true, \"logprobs\": 1", "echo"),
+            ("\"best_of\": 2", "best_of"),
         ])
     func refusals(fields: String, parameter: String) throws {
         let error = try Self.failure { try Self.completion(fields) }
@@ -192,6 +192,8 @@ struct RequestTests {
             """)
         #expect(request.maximumTokens == 5 && request.logProbabilities == 2)
         #expect(try Self.chat("\"logprobs\": true").logProbabilities == 0)
+        let echoed = try Self.completion("\"echo\": true, \"logprobs\": 1")
+        #expect(echoed.echoes && echoed.logProbabilities == 1)
         #expect(try Self.completion("\"best_of\": 2, \"n\": 2, \"suffix\": \"\"").options.choices == 2)
     }
 }

@@ -25,7 +25,7 @@ struct ResponseTests {
         choice.append(ChoicePiece(index: 0, text: "c", end: .length))
         #expect(
             Self.text(format.answer([choice], Usage(prompt: 2, completion: 3)))
-                == #"{"id":"x-1","object":"text_completion","created":12,"model":"m","choices":[{"text":"abc","index":0,"logprobs":null,"finish_reason":"length"}],"usage":{"prompt_tokens":2,"completion_tokens":3,"total_tokens":5}}"#
+                == #"{"id":"x-1","object":"text_completion","created":12,"model":"m","choices":[{"text":"abc","index":0,"logprobs":null,"finish_reason":"length"}],"usage":{"prompt_tokens":2,"completion_tokens":3,"total_tokens":5,"prompt_tokens_details":{"cached_tokens":0}}}"#
         )
         #expect(format.opening(choice: 0) == nil)
         #expect(
@@ -34,7 +34,7 @@ struct ResponseTests {
         )
         #expect(
             Self.text(format.usageChunk(Usage(prompt: 2, completion: 3)))
-                == #"{"id":"x-1","object":"text_completion","created":12,"model":"m","choices":[],"usage":{"prompt_tokens":2,"completion_tokens":3,"total_tokens":5}}"#
+                == #"{"id":"x-1","object":"text_completion","created":12,"model":"m","choices":[],"usage":{"prompt_tokens":2,"completion_tokens":3,"total_tokens":5,"prompt_tokens_details":{"cached_tokens":0}}}"#
         )
     }
 
@@ -45,7 +45,7 @@ struct ResponseTests {
         choice.append(ChoicePiece(index: 0, text: "abc", end: .stop))
         #expect(
             Self.text(format.answer([choice], Usage(prompt: 2, completion: 3)))
-                == #"{"id":"x-1","object":"chat.completion","created":12,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"abc","refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":2,"completion_tokens":3,"total_tokens":5}}"#
+                == #"{"id":"x-1","object":"chat.completion","created":12,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"abc","refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":2,"completion_tokens":3,"total_tokens":5,"prompt_tokens_details":{"cached_tokens":0}}}"#
         )
         let opening = try #require(format.opening(choice: 1))
         #expect(
@@ -69,6 +69,34 @@ struct ResponseTests {
                 == #"{"content":[{"token":"a","logprob":-0.5,"bytes":[97],"top_logprobs":[{"token":"b","logprob":-0.25,"bytes":[98]},{"token":"\#u{FFFD}","logprob":-3.0,"bytes":[226,130]}]}],"refusal":null}"#
         )
         #expect([TokenProbability]().chatJSON.text() == #"{"content":[],"refusal":null}"#)
+    }
+
+    @Test("the first token of a prompt has no probability, and null says so")
+    func firstToken() throws {
+        let first = TokenProbability(first: 0, try Serving.tokenizer())
+        #expect(
+            [first, Self.token].completionJSON.text()
+                == #"{"tokens":["<|begin|>","a"],"token_logprobs":[null,-0.5],"top_logprobs":[null,{"b":-0.25,"bytes:\\xe2\\x82":-3.0,"a":-0.5}],"text_offset":[0,4]}"#
+        )
+    }
+
+    @Test("a prompt's pieces: its text as it was sent, its tokens with offsets that count characters")
+    func echoes() throws {
+        let tokenizer = try Serving.tokenizer()
+        let prompt = tokenizer.encode("éa")
+        let request = try GenerationRequest(prompt: prompt, maximumTokens: 9, promptLogProbabilities: 0)
+        let logits = [Float](repeating: 0, count: tokenizer.vocabularySize)
+        let scores = prompt.dropFirst().map { token in
+            logits.withUnsafeBufferPointer { LogProbabilities($0, chosen: token, count: 0) }
+        }
+        var assembler = ChoiceAssembler(index: 0, request: request, tokenizer: tokenizer, echo: "éa")
+        let piece = try #require(try assembler.take(.prompt(scores)))
+        #expect(piece.text == "éa" && piece.end == nil)
+        let tokens = try #require(piece.probabilities)
+        // The beginning of a text, two bytes of one letter, another letter.
+        #expect(tokens.map(\.textOffset) == [0, 0, 0, 1])
+        #expect(tokens.map { $0.chosen.logProbability == nil } == [true, false, false, false])
+        #expect(tokens.map(\.chosen.bytes) == [Array("<|begin|>".utf8), [0xC3], [0xA9], [0x61]])
     }
 
     @Test("no text can break an event")
@@ -109,8 +137,7 @@ struct ResponseTests {
             .finished(
                 GenerationSummary(
                     reason: reason, text: text, promptTokens: 1, generatedTokens: 2, preemptions: 0, reusedTokens: 0,
-                    queueSeconds: 0,
-                    firstTokenSeconds: 0, totalSeconds: 1))
+                    cachedTokens: 0, queueSeconds: 0, firstTokenSeconds: 0, totalSeconds: 1))
         }
         func token(_ id: Int32, _ text: String) -> GenerationEvent {
             let logits = [Float](repeating: 0, count: tokenizer.vocabularySize)

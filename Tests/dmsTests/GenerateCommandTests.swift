@@ -138,6 +138,46 @@ struct GenerateCommandTests {
         #expect(Self.ids(all).starts(with: ids))
     }
 
+    @Test("text by a JSON schema, and any JSON object")
+    func constraint() throws {
+        let model = try TinyFolder()
+        let schema =
+            #"{"type":"object","properties":{"a":{"enum":["x","y"]},"b":{"type":"boolean"}},"required":["a","b"]}"#
+        try model.folder.write(schema, to: "schema.json")
+        let file = model.path + "/schema.json"
+        let options = ["--model", model.path, "--max-tokens", "200"]
+        let object = try Command.run(
+            ["generate", "hello", "--json-schema", file, "--json"] + options, input: []
+        ).object()
+        #expect(object["finish_reason"] == .string("stop"))
+        let text = try #require(object["text"]?.stringValue)
+        let value = try #require(try JSONReader.parse(text).objectValue)
+        #expect(value.keys == ["a", "b"] && value["b"]?.boolValue != nil)
+        #expect(try Command.run(["generate", "hello", "--json-schema", file] + options, input: []).output == text)
+        let sampled = try Command.run(
+            ["generate", "hello", "--json-schema", file, "--temperature", "2", "--seed", "5"] + options, input: [])
+        #expect(try JSONReader.parse(sampled.output).objectValue?.keys == ["a", "b"])
+        let any = try Command.run(["generate", "hello", "--json-object"] + options, input: [])
+        #expect(any.status == 0 && any.output.hasPrefix("{"))
+    }
+
+    @Test("constraints that cannot be had are refused: beside others with status 64, for what they hold with status 1")
+    func wrongConstraint() throws {
+        let model = try TinyFolder()
+        try model.folder.write(#"{"type":"object","properties":{"a":{"oneOf":[]}}}"#, to: "schema.json")
+        try model.folder.write("{", to: "broken.json")
+        func run(_ options: String...) throws -> Command.Result {
+            try Command.run(["generate", "hello", "--model", model.path] + options, input: [])
+        }
+        let unknown = try run("--json-schema", model.path + "/schema.json")
+        #expect(unknown.status == 1)
+        #expect(unknown.error.contains("schema.json: schema at /properties/a: found the keyword"))
+        #expect(try run("--json-schema", model.path + "/broken.json").status == 1)
+        #expect(try run("--json-schema", model.path + "/missing.json").status == 1)
+        #expect(try run("--json-schema", model.path + "/schema.json", "--json-object").status == 64)
+        #expect(try run("--json-object", "--ignore-eos").status == 64)
+    }
+
     @Test("positions end where the model's do, and longer prompts are refused")
     func contextLimit() throws {
         let model = try TinyFolder(maximumPositions: 12)

@@ -1,6 +1,6 @@
 /// Why a continuation ended.
 public enum FinishReason: String, Sendable, Hashable, CaseIterable {
-    /// The model chose an end-of-text token.
+    /// The model chose an end-of-text token, or the text is complete by its grammar.
     case stop
     /// The text contained a stop string.
     case stopString = "stop_string"

@@ -36,7 +36,7 @@ public struct TextGenerator: ~Copyable {
     public mutating func next() throws -> String? {
         guard let token = try generator.next() else { return flush() }
         // An end token need not be a special one, and is not text either way.
-        if generator.finishReason == .stop { return "" }
+        if generator.parameters.endTokens.contains(token) { return "" }
         let piece = assembler.append(token)
         if assembler.isStopped { generator.finish(.stopString) }
         return piece

@@ -1,4 +1,5 @@
 import DMSCheckpoint
+public import DMSGrammar
 public import DMSModel
 import DMSTensor
 
@@ -18,6 +19,7 @@ public struct TokenGenerator: ~Copyable {
     private let workspace: ForwardWorkspace
     private let logits: Tensor
     private var sampler: Sampler
+    private var constraint: OutputConstraint?
     private var batch = ForwardBatch()
     private var speculation: GeneratorSpeculation?
 
@@ -39,14 +41,15 @@ public struct TokenGenerator: ~Copyable {
     ///   - cachedTokens: How many of the prompt's first tokens `attention` holds of `sequence`, all but one at most;
     ///     they are not run again.
     ///   - speculation: How to guess ahead, which takes a `DraftingAttention` with room for that many draft rows.
+    ///   - constraint: What the continuation must be; it ends where that is complete.
     ///   - isCancelled: Asked before every forward pass; `true` ends the continuation.
     /// - Throws: ``PromptError`` for a prompt that is empty, there as a whole, or longer than the model's positions,
     ///   ``ParameterError`` for a bias of a token that the model does not have or an operator without room for drafts,
     ///   `MemoryError` when there is no room for the activations.
     public init(
         _ model: LlamaModel, attention: any AttentionOperator, prompt: [Int32], parameters: GenerationParameters,
-        cachedTokens: Int = 0, eviction: EvictionControl = .model, sequence: Int = 0,
-        speculation: SpeculationParameters? = nil, isCancelled: @escaping () -> Bool = { false }
+        cachedTokens: Int = 0, constraint: OutputConstraint? = nil, eviction: EvictionControl = .model,
+        sequence: Int = 0, speculation: SpeculationParameters? = nil, isCancelled: @escaping () -> Bool = { false }
     ) throws {
         if prompt.isEmpty { throw PromptError.empty }
         let limit = model.configuration.maximumPositions
@@ -70,6 +73,7 @@ public struct TokenGenerator: ~Copyable {
         self.sequence = sequence
         self.isCancelled = isCancelled
         self.cachedTokens = cachedTokens
+        self.constraint = constraint
         self.prompt = prompt
         self.parameters = parameters
         self.speculation = guessing
@@ -79,14 +83,17 @@ public struct TokenGenerator: ~Copyable {
 
     /// The next token, or `nil` when ``finishReason`` says why there is none.
     ///
-    /// - Throws: Whatever the model or the cache throws; the sequence cannot be continued then.
+    /// - Throws: Whatever the model or the cache throws, and `ConstraintError` where the constraint allows no token; the
+    ///   sequence cannot be continued then.
     public mutating func next() throws -> Int32? {
         if finishReason != nil { return nil }
         let watch = Stopwatch()
         let hasRun = tokens.isEmpty ? try prefill() : try decode()
         guard hasRun else { return nil }
         let row = speculation?.row ?? 0
-        let token = try sampler.choose(UnsafeBufferPointer(logits.view.row(row)), step: tokens.count)
+        let token = try sampler.choose(
+            UnsafeBufferPointer(logits.view.row(row)), step: tokens.count, allowed: try constraint?.allowed())
+        constraint?.append(token)
         if tokens.isEmpty {
             timings.firstTokenSeconds = watch.seconds
         } else {
@@ -94,7 +101,7 @@ public struct TokenGenerator: ~Copyable {
             timings.decodeTokens += 1
         }
         tokens.append(token)
-        if parameters.endTokens.contains(token) {
+        if parameters.endTokens.contains(token) || constraint?.isComplete == true {
             finishReason = .stop
         } else if tokens.count == parameters.maximumTokens {
             finishReason = .length

@@ -1,3 +1,5 @@
+import DMSGrammar
+
 #if canImport(Glibc)
 import Glibc
 #else
@@ -26,6 +28,17 @@ public struct Candidates: Sendable {
         logits.append(contentsOf: row)
         ids.removeAll(keepingCapacity: true)
         ids.append(contentsOf: 0..<Int32(row.count))
+    }
+
+    /// Starts again from the tokens of a mask, as if there were no others.
+    mutating func fill(_ row: UnsafeBufferPointer<Float>, allowing mask: TokenMask) {
+        logits.removeAll(keepingCapacity: true)
+        ids.removeAll(keepingCapacity: true)
+        mask.forEach { token in
+            guard row.indices.contains(Int(token)) else { return }
+            ids.append(token)
+            logits.append(row[Int(token)])
+        }
     }
 
     /// Replaces the logit at an index of the list.

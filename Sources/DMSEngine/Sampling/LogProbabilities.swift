@@ -6,7 +6,8 @@ import Darwin
 
 /// How likely the model found a token, and which it found likeliest, before any filter or temperature.
 ///
-/// These are OpenAI's `logprobs`: natural logarithms of the softmax of the raw logits.
+/// These are OpenAI's `logprobs`: natural logarithms of the softmax of the raw logits. They say what the model thought
+/// and not what it was allowed to say: under a grammar the likeliest tokens may be ones that could not be chosen.
 public struct LogProbabilities: Sendable, Hashable {
     /// A token and the logarithm of its probability.
     public struct Entry: Sendable, Hashable {

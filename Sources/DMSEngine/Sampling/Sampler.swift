@@ -1,3 +1,5 @@
+public import DMSGrammar
+
 /// Chooses tokens for one sequence.
 ///
 /// The choice depends on the parameters, the tokens observed, the logits and the number of the step; on nothing else.
@@ -42,13 +44,17 @@ public struct Sampler: Sendable {
     /// - Parameters:
     ///   - logits: One per token of the vocabulary.
     ///   - step: Tokens of the continuation so far.
+    ///   - allowed: The only tokens that can be chosen, at least one; biases, penalties and filters see no others.
     /// - Throws: ``SamplingError`` when a logit is NaN or infinite, which no sound checkpoint gives.
-    public mutating func choose(_ logits: UnsafeBufferPointer<Float>, step: Int) throws(SamplingError) -> Int32 {
+    public mutating func choose(
+        _ logits: UnsafeBufferPointer<Float>, step: Int, allowed: TokenMask? = nil
+    ) throws(SamplingError) -> Int32 {
         precondition(!logits.isEmpty, "no logits")
         if let index = logits.firstNotFinite { throw SamplingError(token: index, logit: logits[index]) }
         // Where nothing changes a logit, the best needs no list of candidates.
-        if isPlain { return Int32(logits.largestIndex) }
-        candidates.fill(logits)
+        if isPlain && allowed == nil { return Int32(logits.largestIndex) }
+        if let allowed { candidates.fill(logits, allowing: allowed) } else { candidates.fill(logits) }
+        precondition(candidates.count > 0, "no token of the vocabulary is allowed")
         bias?.apply(to: &candidates)
         penalty?.apply(to: &candidates)
         presence?.apply(to: &candidates)

@@ -7,10 +7,11 @@ import DMSTensor
 /// for all rows that sample.
 final class BatchRunner {
     let cache: CompactAttention
-    private let model: LlamaModel
+    let model: LlamaModel
     private let eviction: EvictionControl
     private let workspace: ForwardWorkspace
-    private let sampledLogits: Tensor
+    /// A row for every span that may sample, and between passes nobody's.
+    let sampledLogits: Tensor
     private var batch = ForwardBatch()
 
     /// - Parameter samplingRows: The most rows of a pass that sample.
@@ -35,9 +36,13 @@ final class BatchRunner {
     /// Runs a pass; ``logits(_:)`` then has a row for every span that samples, in the order of spans, and behind it one
     /// for each of the span's guesses, which are to be settled.
     ///
-    /// - Parameter tokens: A request's tokens at some positions, guesses among them.
+    /// - Parameters:
+    ///   - tokens: A request's tokens at some positions, guesses among them.
+    ///   - inspect: Is handed the hidden states of all rows, before any logits are there.
     /// - Throws: What the model and the cache throw; the sequences of the spans must be removed then.
-    func run(_ spans: [PlannedSpan], tokens: (PlannedSpan) -> ArraySlice<Int32>) throws {
+    func run(
+        _ spans: [PlannedSpan], tokens: (PlannedSpan) -> ArraySlice<Int32>, inspect: (MatrixView) -> Void = { _ in }
+    ) throws {
         batch.removeAll()
         var sampling: [Int] = []
         for span in spans {
@@ -47,6 +52,7 @@ final class BatchRunner {
             if span.samples { sampling.append(contentsOf: batch.rowCount - 1 - span.drafted..<batch.rowCount) }
         }
         let hidden = try model.forward(batch, attention: cache, eviction: eviction, workspace: workspace)
+        inspect(hidden)
         if sampling.isEmpty { return }
         // Rows move up, so none is overwritten before it was moved.
         for (target, row) in sampling.enumerated() where target != row {

@@ -17,7 +17,10 @@ final class CacheMemory: SchedulerMemory {
 
     func storedPrefix(of id: RequestID) -> StoredPrefix {
         // The tokens of a conversation arrived in other company than those of a prompt, so they share nothing.
-        guard let request = request(id), request.session == nil else { return StoredPrefix() }
+        // Nor does a prompt whose rows all have to be computed.
+        guard let request = request(id), request.session == nil, request.promptScores == nil else {
+            return StoredPrefix()
+        }
         return prefixes.stored(of: request)
     }
 

@@ -27,6 +27,8 @@ public final class Engine: Sendable {
     private let board = StatisticsBoard()
     private let bound: SequenceBound
     private let sessions: SessionStore?
+    /// Without a tokenizer there is none.
+    private let constraints: ConstraintStore?
     /// What the budget leaves to the cache.
     private let cacheBudget: Int?
 
@@ -57,6 +59,7 @@ public final class Engine: Sendable {
             configuration: cacheConfiguration, retention: model.dms.map { (rule: $0.rule, assembly: $0.assembly) })
         let store = sessions.map { SessionStore($0, model, cacheConfiguration, eviction) }
         self.sessions = store
+        constraints = tokenizer.map { ConstraintStore($0, vocabularySize: model.configuration.vocabularySize) }
         mailbox = Mailbox(openLimit: configuration.maximumRunning + configuration.maximumWaiting)
         self.model = model
         self.tokenizer = tokenizer
@@ -92,7 +95,9 @@ public final class Engine: Sendable {
     public func submit(_ request: GenerationRequest) throws -> GenerationStream {
         let session = try session(of: request)
         try validate(request, following: session)
-        let (id, buffer) = try mailbox.submit(request, session: session, bufferedEvents: configuration.bufferedEvents)
+        let constraint = request.grammar.flatMap { constraints?.constraint($0, endTokens: request.endTokens) }
+        let (id, buffer) = try mailbox.submit(
+            request, session: session, constraint: constraint, bufferedEvents: configuration.bufferedEvents)
         return GenerationStream(id: id, buffer: buffer, mailbox: mailbox)
     }
 
@@ -139,6 +144,10 @@ public final class Engine: Sendable {
             throw ParameterError(field: "prompt", found: "token id \(token)", required: "0 ..< \(vocabulary)")
         }
         try request.sampling.validate(vocabularySize: vocabulary)
+        if tokenizer == nil, request.grammar != nil {
+            throw ParameterError(
+                field: "grammar", found: "a grammar", required: "none, for an engine without a tokenizer")
+        }
         if tokenizer == nil, !request.stopStrings.isEmpty {
             throw ParameterError(
                 field: "stopStrings", found: "\(request.stopStrings.count) strings",

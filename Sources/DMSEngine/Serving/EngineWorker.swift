@@ -130,7 +130,11 @@ final class EngineWorker {
     private func run(_ plan: StepPlan) throws {
         for span in plan.spans { requests[span.id]?.noteStart() }
         let pass = Stopwatch()
-        try runner.run(plan.spans) { span in requests[span.id].map { speculator.tokens(span, of: $0) } ?? [] }
+        try runner.run(plan.spans) { span in
+            requests[span.id].map { speculator.tokens(span, of: $0) } ?? []
+        } inspect: { hidden in
+            runner.scorePrompts(plan.spans, hidden) { requests[$0] }
+        }
         statistics.modelSeconds += pass.seconds
         storePrefixes(plan.spans)
         var finishing: [RequestID: FinishReason] = [:]
@@ -138,6 +142,9 @@ final class EngineWorker {
         var accepted: [RequestID: Int] = [:]
         var row = 0
         for span in plan.spans where span.samples {
+            if let request = requests[span.id], let event = request.promptScores?.event() {
+                _ = request.buffer.push(event)
+            }
             do {
                 finishing[span.id] = try choose(span, row, accepted: &accepted[span.id, default: 0])
             } catch {

@@ -1,5 +1,8 @@
 /// What a stream tells of its request.
 public enum GenerationEvent: Sendable, Hashable {
+    /// How likely the prompt's tokens were, all but the first, which follows nothing; before the first token, once, for
+    /// requests that asked for it.
+    case prompt([LogProbabilities])
     /// The next token.
     case token(GeneratedToken)
     /// The end; nothing follows.
@@ -28,6 +31,8 @@ public struct GenerationSummary: Sendable, Hashable {
     /// Tokens that were not computed when the request started last, because a stored prefix, or the conversation that
     /// it continues, had them.
     public let reusedTokens: Int
+    /// Tokens of the prompt that a stored prefix had when the request started first: what it did not cost.
+    public let cachedTokens: Int
     /// From submission to the first pass, `nil` when there was none.
     public let queueSeconds: Double?
     /// From submission to the first token, `nil` when there was none.

@@ -1,3 +1,5 @@
+public import DMSGrammar
+
 /// One continuation asked of an engine, validated as far as that needs no model.
 public struct GenerationRequest: Sendable, Hashable {
     /// The prompt's tokens; of a conversation that is continued, those that are new.
@@ -11,6 +13,14 @@ public struct GenerationRequest: Sendable, Hashable {
     public let stopStrings: [String]
     /// How many of the likeliest tokens to report for every token, beside the chosen one; `nil` reports nothing.
     public let logProbabilities: Int?
+    /// What the continuation's text must be one of; it ends where the text is complete.
+    ///
+    /// End tokens cannot be chosen where the text may not end. A stop string, a limit or the deadline still cut it short.
+    public let grammar: Grammar?
+    /// How many of the likeliest tokens to report for every token of the prompt but the first; `nil` reports nothing.
+    ///
+    /// The whole prompt is computed then, with logits of all its rows, whatever is stored of it.
+    public let promptLogProbabilities: Int?
     /// The time from submission after which the request ends unfinished.
     public let timeLimit: Duration?
     /// Prefixes are shared between requests of equal salt only.
@@ -27,21 +37,29 @@ public struct GenerationRequest: Sendable, Hashable {
     /// between two steps of the engine, and everyone waits for it.
     public let saving: SessionName?
 
-    /// - Throws: ``ParameterError`` for a value out of range, ``PromptError`` for a prompt that is empty and continues
-    ///   nothing.
+    /// - Throws: ``ParameterError`` for a value out of range, or for a saved conversation whose tokens would have to be
+    ///   reported; ``PromptError`` for a prompt that is empty and continues nothing.
     public init(
         prompt: [Int32], sampling: SamplingParameters = .greedy, maximumTokens: Int, endTokens: Set<Int32> = [],
-        stopStrings: [String] = [], logProbabilities: Int? = nil, timeLimit: Duration? = nil,
-        cacheSalt: String? = nil, continuing: SessionName? = nil, saving: SessionName? = nil
+        stopStrings: [String] = [], logProbabilities: Int? = nil, grammar: Grammar? = nil,
+        promptLogProbabilities: Int? = nil, timeLimit: Duration? = nil, cacheSalt: String? = nil,
+        continuing: SessionName? = nil, saving: SessionName? = nil
     ) throws {
         if prompt.isEmpty, continuing == nil { throw PromptError.empty }
         guard (1...Int(Int32.max)).contains(maximumTokens) else {
             throw ParameterError(field: "maximumTokens", found: "\(maximumTokens)", required: "1 or more")
         }
-        if let logProbabilities, !(0...LogProbabilities.largestCount).contains(logProbabilities) {
+        for (field, value) in [
+            ("logProbabilities", logProbabilities), ("promptLogProbabilities", promptLogProbabilities),
+        ] {
+            guard let value, !(0...LogProbabilities.largestCount).contains(value) else { continue }
             throw ParameterError(
-                field: "logProbabilities", found: "\(logProbabilities)",
-                required: "0 to \(LogProbabilities.largestCount)")
+                field: field, found: "\(value)", required: "0 to \(LogProbabilities.largestCount)")
+        }
+        if let continuing, promptLogProbabilities != nil {
+            throw ParameterError(
+                field: "promptLogProbabilities", found: "a value beside the conversation \(continuing)",
+                required: "none, for what a conversation holds is not computed again")
         }
         if let timeLimit, timeLimit <= .zero {
             throw ParameterError(field: "timeLimit", found: "\(timeLimit)", required: "a positive time")
@@ -53,6 +71,8 @@ public struct GenerationRequest: Sendable, Hashable {
         self.endTokens = endTokens
         self.stopStrings = stopStrings
         self.logProbabilities = logProbabilities
+        self.grammar = grammar
+        self.promptLogProbabilities = promptLogProbabilities
         self.timeLimit = timeLimit
         self.cacheSalt = cacheSalt
         self.continuing = continuing

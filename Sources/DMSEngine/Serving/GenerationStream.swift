@@ -73,6 +73,8 @@ extension GenerationStream {
         public var text = ""
         /// One per token, as far as the request asked for them.
         public var logProbabilities: [LogProbabilities] = []
+        /// One per token of the prompt but the first, if the request asked for them.
+        public var promptLogProbabilities: [LogProbabilities] = []
         public fileprivate(set) var summary: GenerationSummary
     }
 
@@ -81,13 +83,16 @@ extension GenerationStream {
     /// - Throws: As ``Iterator/next()``.
     public func collect() async throws -> Result {
         var tokens: [GeneratedToken] = []
+        var prompt: [LogProbabilities] = []
         for try await event in self {
             switch event {
+            case .prompt(let probabilities): prompt = probabilities
             case .token(let token): tokens.append(token)
             case .finished(let summary):
                 return Result(
                     tokens: tokens.map(\.id), text: tokens.map(\.text).joined() + summary.text,
-                    logProbabilities: tokens.compactMap(\.logProbabilities), summary: summary)
+                    logProbabilities: tokens.compactMap(\.logProbabilities), promptLogProbabilities: prompt,
+                    summary: summary)
             }
         }
         throw EngineError.shutDown

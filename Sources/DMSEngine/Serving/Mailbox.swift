@@ -1,4 +1,5 @@
 import DMSCache
+import DMSGrammar
 
 /// The way into an engine: what other threads ask of it, taken by the engine's own thread between two steps.
 final class Mailbox: @unchecked Sendable {
@@ -9,6 +10,8 @@ final class Mailbox: @unchecked Sendable {
         let request: GenerationRequest
         /// What the request continues.
         let session: SequenceFile?
+        /// What its text must be.
+        let constraint: OutputConstraint?
         let buffer: StreamBuffer
         let submitted: ContinuousClock.Instant
     }
@@ -38,7 +41,8 @@ final class Mailbox: @unchecked Sendable {
     ///
     /// - Throws: ``EngineError/overloaded(limit:)`` or ``EngineError/shutDown``.
     func submit(
-        _ request: GenerationRequest, session: SequenceFile? = nil, bufferedEvents: Int
+        _ request: GenerationRequest, session: SequenceFile? = nil, constraint: OutputConstraint? = nil,
+        bufferedEvents: Int
     ) throws(EngineError) -> (RequestID, StreamBuffer) {
         let buffer = StreamBuffer(limit: bufferedEvents)
         let result = lock.withLock { () -> Result<RequestID, EngineError> in
@@ -47,8 +51,9 @@ final class Mailbox: @unchecked Sendable {
             let id = RequestID(nextID)
             nextID += 1
             openCount += 1
-            commands.append(
-                .submit(Submission(id: id, request: request, session: session, buffer: buffer, submitted: .now)))
+            let submission = Submission(
+                id: id, request: request, session: session, constraint: constraint, buffer: buffer, submitted: .now)
+            commands.append(.submit(submission))
             lock.signal()
             return .success(id)
         }

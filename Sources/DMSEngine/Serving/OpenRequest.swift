@@ -1,4 +1,5 @@
 import DMSCache
+import DMSGrammar
 import DMSTokenizer
 
 /// A request between submission and end, with all that the scheduler does not need to know.
@@ -17,12 +18,18 @@ final class OpenRequest {
     private(set) var preemptions = 0
     /// Tokens that a stored prefix or the saved conversation had when the request started last.
     var reusedTokens = 0
+    /// What is known of the prompt's own tokens, for a request that asked for it.
+    var promptScores: PromptScores?
     var prefixLookup: PrefixCache.Lookup?
     private let submitted: ContinuousClock.Instant
     private var started: ContinuousClock.Instant?
     private var firstToken: ContinuousClock.Instant?
     private var sampler: Sampler
     private var assembler: TextAssembler?
+    /// Where the continuation's text is in its grammar; like the sampler, it survives preemption.
+    private var constraint: OutputConstraint?
+    /// What a stored prefix had when the request started first.
+    private var cachedTokens = 0
 
     /// - Throws: ``ParameterError`` for an empty stop string.
     init(_ submission: Mailbox.Submission, tokenizer: Tokenizer?) throws(ParameterError) {
@@ -35,12 +42,17 @@ final class OpenRequest {
         promptCount = tokens.count
         sampler = Sampler(request.sampling)
         sampler.observe(tokens)
+        constraint = submission.constraint
+        promptScores = request.promptLogProbabilities.map { PromptScores(alternatives: $0) }
         if let tokenizer { assembler = try TextAssembler(tokenizer, stopStrings: request.stopStrings) }
     }
 
     private var generatedCount: Int { tokens.count - promptCount }
 
-    func noteStart() { started = started ?? .now }
+    func noteStart() {
+        if started == nil, session == nil { cachedTokens = reusedTokens }
+        started = started ?? .now
+    }
 
     func notePreemption() {
         preemptions += 1
@@ -50,11 +62,11 @@ final class OpenRequest {
     /// Chooses the next token and makes its event.
     ///
     /// - Returns: The event, and why the token ends the continuation, if it does.
-    /// - Throws: ``SamplingError`` for logits that are no numbers.
-    func choose(
-        _ logits: UnsafeBufferPointer<Float>
-    ) throws(SamplingError) -> (event: GenerationEvent, reason: FinishReason?) {
-        let token = try sampler.choose(logits, step: generatedCount)
+    /// - Throws: ``SamplingError`` for logits that are no numbers, `ConstraintError` where no token is allowed.
+    func choose(_ logits: UnsafeBufferPointer<Float>) throws -> (event: GenerationEvent, reason: FinishReason?) {
+        if let failure = promptScores?.failure { throw failure }
+        let token = try sampler.choose(logits, step: generatedCount, allowed: try constraint?.allowed())
+        constraint?.append(token)
         tokens.append(token)
         firstToken = firstToken ?? .now
         let isEnd = request.endTokens.contains(token)
@@ -62,7 +74,8 @@ final class OpenRequest {
         let text = isEnd ? "" : assembler?.append(token) ?? ""
         let probabilities = request.logProbabilities.map { LogProbabilities(logits, chosen: token, count: $0) }
         let event = GenerationEvent.token(GeneratedToken(id: token, text: text, logProbabilities: probabilities))
-        return (event, isEnd ? .stop : assembler?.isStopped == true ? .stopString : nil)
+        let isComplete = isEnd || constraint?.isComplete == true
+        return (event, !isEnd && assembler?.isStopped == true ? .stopString : isComplete ? .stop : nil)
     }
 
     /// The last event.
@@ -75,8 +88,8 @@ final class OpenRequest {
         }
         return GenerationSummary(
             reason: reason, text: text, promptTokens: request.prompt.count, generatedTokens: generatedCount,
-            preemptions: preemptions, reusedTokens: reusedTokens, queueSeconds: started.map(seconds),
-            firstTokenSeconds: firstToken.map(seconds), totalSeconds: seconds(.now))
+            preemptions: preemptions, reusedTokens: reusedTokens, cachedTokens: cachedTokens,
+            queueSeconds: started.map(seconds), firstTokenSeconds: firstToken.map(seconds), totalSeconds: seconds(.now))
     }
 
     private func seconds(_ instant: ContinuousClock.Instant) -> Double { (instant - submitted) / .seconds(1) }

@@ -1,4 +1,5 @@
 import DMSEngine
+import DMSGrammar
 import DMSTokenizer
 
 extension APIError {
@@ -12,6 +13,11 @@ extension APIError {
             let code = if case .tooLong = error { "context_length_exceeded" } else { "empty_prompt" }
             self.init(status: 400, kind: .invalidRequest, message: "\(error)", parameter: "prompt", code: code)
         case let error as EngineError: self = .engine(error)
+        case let error as ConstraintError:
+            // The same request would come to the same end, so it is not for trying again.
+            self.init(
+                status: 400, kind: .invalidRequest, message: "\(error)", parameter: "response_format",
+                code: error == .deadEnd ? "response_format_dead_end" : "response_format_too_complex")
         case let error as TokenizerError:
             self = .invalid("tokens", found: error.found, required: error.required)
         default: self = .internalFailure
@@ -41,7 +47,7 @@ extension APIError {
             "topK": "top_k", "topP": "top_p", "minP": "min_p", "repetitionPenalty": "repetition_penalty",
             "presencePenalty": "presence_penalty", "frequencyPenalty": "frequency_penalty",
             "logitBias": "logit_bias", "maximumTokens": "max_tokens", "logProbabilities": "logprobs",
-            "stopStrings": "stop",
+            "stopStrings": "stop", "promptLogProbabilities": "logprobs", "grammar": "response_format",
         ]
         return names[name] ?? name
     }

@@ -19,6 +19,8 @@ public struct ServerLimits: Sendable, Hashable {
 
     /// Bytes of a stop string.
     public static let stopStringBytes = 512
+    /// Log-probabilities of prompts in one answer.
+    public static let echoedProbabilities = 1 << 19
 
     /// - Throws: `ParameterError` for a limit below 1.
     public init(

@@ -7,6 +7,8 @@ struct ChoiceAssembler: Sendable {
     private let tokenizer: Tokenizer
     private let endTokens: Set<Int32>
     private let reportsProbabilities: Bool
+    /// What stands before the continuation, if the engine has something to say about it first.
+    private let prompt: (tokens: [Int32], text: String)
     /// Characters so far.
     private var textOffset: Int
 
@@ -17,6 +19,7 @@ struct ChoiceAssembler: Sendable {
         endTokens = request.endTokens
         reportsProbabilities = request.logProbabilities != nil
         textOffset = echo.unicodeScalars.count
+        prompt = (request.prompt, echo)
     }
 
     /// Takes the next event.
@@ -25,12 +28,29 @@ struct ChoiceAssembler: Sendable {
     /// - Throws: `APIError` when the time was not enough, `CancellationError` when the client has left.
     mutating func take(_ event: GenerationEvent) throws -> ChoicePiece? {
         switch event {
+        case .prompt(let probabilities):
+            return ChoicePiece(index: index, text: prompt.text, probabilities: echoed(probabilities))
         case .token(let token): return piece(token)
         case .finished(let summary):
             return ChoicePiece(
                 index: index, text: summary.text, probabilities: reportsProbabilities ? [] : nil,
                 end: try Self.end(summary.reason))
         }
+    }
+
+    /// The prompt's tokens, those included that write no text.
+    private func echoed(_ probabilities: [LogProbabilities]) -> [TokenProbability] {
+        var detokenizer = StreamingDetokenizer(tokenizer, skipSpecialTokens: true)
+        var offset = 0
+        var tokens: [TokenProbability] = []
+        for (position, token) in prompt.tokens.enumerated() {
+            tokens.append(
+                position == 0
+                    ? TokenProbability(first: token, tokenizer)
+                    : TokenProbability(probabilities[position - 1], tokenizer, textOffset: offset))
+            offset += detokenizer.append(token).unicodeScalars.count
+        }
+        return tokens
     }
 
     private mutating func piece(_ token: GeneratedToken) -> ChoicePiece? {

@@ -30,7 +30,7 @@ struct GenerationRun: Sendable {
     ///   pass threw.
     func answer() async throws -> JSONObject {
         var choices = job.requests.indices.map { Choice(index: $0) }
-        for (index, echo) in job.echoes.enumerated() { choices[index].append(ChoicePiece(index: index, text: echo)) }
+        for (index, echo) in plainEchoes { choices[index].append(ChoicePiece(index: index, text: echo)) }
         let usage = try await forEachBatch { for piece in $0 { choices[piece.index].append(piece) } }
         return job.format.answer(choices, usage)
     }
@@ -42,10 +42,10 @@ struct GenerationRun: Sendable {
     func events(_ emit: (String) async throws -> Void) async throws {
         let encoder = EventEncoder(job)
         var text = ""
-        for (index, echo) in job.echoes.enumerated() {
+        for index in job.requests.indices {
             if let opening = job.format.opening(choice: index) { encoder.append(opening, to: &text) }
-            if !echo.isEmpty { encoder.append(ChoicePiece(index: index, text: echo), to: &text) }
         }
+        for (index, echo) in plainEchoes { encoder.append(ChoicePiece(index: index, text: echo), to: &text) }
         if !text.isEmpty { try await emit(text) }
         let usage = try await forEachBatch { pieces in
             var text = ""
@@ -53,6 +53,13 @@ struct GenerationRun: Sendable {
             try await emit(text)
         }
         if job.includesUsage { try await emit(ServerSentEvents.event(job.format.usageChunk(usage))) }
+    }
+
+    /// Texts that stand before continuations; one that has log-probabilities comes when these are known.
+    private var plainEchoes: [(index: Int, text: String)] {
+        job.echoes.enumerated().filter { index, echo in
+            !echo.isEmpty && job.requests[index].promptLogProbabilities == nil
+        }.map { ($0.offset, $0.element) }
     }
 
     /// Pieces of one choice that have come since its last ones.
@@ -66,6 +73,7 @@ struct GenerationRun: Sendable {
             for event in events {
                 if case .finished(let summary) = event {
                     usage.completion += summary.generatedTokens
+                    if index % job.choicesPerPrompt == 0 { usage.cached += summary.cachedTokens }
                     onEnd(summary)
                 }
                 if let piece = try assemblers[index].take(event) { pieces.append(piece) }

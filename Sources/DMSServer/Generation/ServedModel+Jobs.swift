@@ -29,9 +29,12 @@ extension ServedModel {
             echoes.append(request.echoes ? try echo(prompt) : "")
         }
         let header = AnswerHeader(id: "cmpl-" + settings.requestID, created: WallClock.seconds, model: name)
+        let promptProbabilities = request.echoes ? request.logProbabilities : nil
+        if let promptProbabilities { try checkSize(of: prompts, request.options, top: promptProbabilities) }
         return try job(
             prompts, echoes, request.options, settings, maximumTokens: request.maximumTokens,
-            logProbabilities: request.logProbabilities, endTokens: endTokens, CompletionFormat(header: header))
+            logProbabilities: request.logProbabilities, promptProbabilities: promptProbabilities,
+            endTokens: endTokens, CompletionFormat(header: header))
     }
 
     /// - Throws: `APIError` for a request that this model cannot serve.
@@ -54,6 +57,15 @@ extension ServedModel {
             maximumTokens: request.maximumTokens ?? settings.limits.defaultChatTokens,
             logProbabilities: request.logProbabilities, endTokens: endTokens.union(prompt.endTokens),
             ChatFormat(header: header))
+    }
+
+    /// The log-probabilities of prompts are in memory at once.
+    private func checkSize(of prompts: [[Int32]], _ options: GenerationOptions, top: Int) throws(APIError) {
+        let count = prompts.reduce(0) { $0 + $1.count } * options.choices * (top + 1)
+        guard count > ServerLimits.echoedProbabilities else { return }
+        throw .invalid(
+            "echo", found: "\(count) log-probabilities of prompts",
+            required: "at most \(ServerLimits.echoedProbabilities): prompt tokens times n times (logprobs + 1)")
     }
 
     private func echo(_ prompt: CompletionRequest.Prompt) throws(APIError) -> String {
@@ -81,8 +93,10 @@ extension ServedModel {
 
     private func job(
         _ prompts: [[Int32]], _ echoes: [String], _ options: GenerationOptions, _ settings: JobSettings,
-        maximumTokens: Int, logProbabilities: Int?, endTokens: Set<Int32>, _ format: any AnswerFormat
+        maximumTokens: Int, logProbabilities: Int?, promptProbabilities: Int? = nil, endTokens: Set<Int32>,
+        _ format: any AnswerFormat
     ) throws(APIError) -> GenerationJob {
+        let grammar = try grammars.grammar(options.responseFormat)
         var requests: [GenerationRequest] = []
         let seed = options.sampling.seed.map { UInt64(bitPattern: $0) } ?? UInt64.random(in: UInt64.min...UInt64.max)
         do {
@@ -93,7 +107,8 @@ extension ServedModel {
                         try GenerationRequest(
                             prompt: prompt, sampling: sampling, maximumTokens: maximumTokens,
                             endTokens: options.ignoresEnd ? [] : endTokens, stopStrings: options.stopStrings,
-                            logProbabilities: logProbabilities, timeLimit: settings.timeLimit,
+                            logProbabilities: logProbabilities, grammar: grammar,
+                            promptLogProbabilities: promptProbabilities, timeLimit: settings.timeLimit,
                             cacheSalt: settings.cacheSalt))
                 }
             }
@@ -102,7 +117,8 @@ extension ServedModel {
         }
         return GenerationJob(
             requests: requests, echoes: echoes.flatMap { Array(repeating: $0, count: options.choices) },
-            promptTokens: prompts.reduce(0) { $0 + $1.count }, format: format, streams: options.streams,
+            choicesPerPrompt: options.choices, promptTokens: prompts.reduce(0) { $0 + $1.count }, format: format,
+            streams: options.streams,
             includesUsage: options.includesUsage)
     }
 }

@@ -14,6 +14,7 @@ public struct ServedModel: Sendable {
     let defaults: SamplingDefaults
     let endTokens: Set<Int32>
     let listing: ModelDescription
+    let grammars = GrammarCache()
 
     /// - Parameters:
     ///   - name: Letters, digits, `.`, `_` and `-`, at most 64 of them.

@@ -5,7 +5,7 @@ import DMSJSON
 struct ChatRequest: Sendable, Hashable {
     static let keys =
         GenerationOptions.keys + AcceptedFields.chat
-        + ["messages", "max_tokens", "max_completion_tokens", "logprobs", "top_logprobs", "response_format"]
+        + ["messages", "max_tokens", "max_completion_tokens", "logprobs", "top_logprobs"]
 
     var options: GenerationOptions
     var messages: [ChatMessage]
@@ -20,7 +20,6 @@ struct ChatRequest: Sendable, Hashable {
         maximumTokens = try Self.maximumTokens(fields, limits)
         logProbabilities = try Self.logProbabilities(fields)
         try AcceptedFields.checkChat(fields)
-        try Self.checkResponseFormat(fields)
         guard let list = try fields.array("messages"), !list.isEmpty else {
             throw .invalid("messages", found: "nothing", required: "at least one message")
         }
@@ -49,13 +48,5 @@ struct ChatRequest: Sendable, Hashable {
             throw .invalid("top_logprobs", found: "\(top)", required: "nothing unless logprobs is true")
         }
         return isWanted ? top ?? 0 : nil
-    }
-
-    private static func checkResponseFormat(_ fields: Fields) throws(APIError) {
-        guard let object = try fields.object("response_format") else { return }
-        let format = try Fields(object, path: "response_format", known: ["type", "json_schema"])
-        guard try format.string("type") == "text", format["json_schema"] == nil else {
-            throw .unsupported("response_format", "another format", required: "{\"type\": \"text\"}")
-        }
     }
 }

@@ -37,9 +37,6 @@ struct CompletionRequest: Sendable, Hashable {
         addsSpecialTokens = try fields.boolean("add_special_tokens") ?? true
         prompts = try Self.prompts(fields)
         try AcceptedFields.checkCompletion(fields, choices: options.choices)
-        if echoes, logProbabilities != nil {
-            throw .unsupported("echo", "the probabilities of a prompt", required: "false with logprobs")
-        }
         guard prompts.count * options.choices <= limits.choices else {
             throw .invalid(
                 "n", found: "\(prompts.count) prompts with \(options.choices) choices each",

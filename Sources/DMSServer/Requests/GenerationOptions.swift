@@ -3,7 +3,8 @@ import DMSJSON
 /// What text completions and chats have in common.
 struct GenerationOptions: Sendable, Hashable {
     static let keys =
-        ["model", "n", "stop", "stream", "stream_options", "ignore_eos"] + SamplingFields.keys + AcceptedFields.common
+        ["model", "n", "stop", "stream", "stream_options", "ignore_eos", "response_format"] + SamplingFields.keys
+        + AcceptedFields.common
 
     /// The name of a served model.
     var model: String
@@ -15,6 +16,8 @@ struct GenerationOptions: Sendable, Hashable {
     var includesUsage = false
     /// Whether to go on after end-of-text tokens: an extension, for measurements.
     var ignoresEnd = false
+    /// What kind of text the answer has to be.
+    var responseFormat = ResponseFormat.text
     var sampling = SamplingFields()
 
     init(_ fields: Fields, limits: ServerLimits) throws(APIError) {
@@ -27,6 +30,11 @@ struct GenerationOptions: Sendable, Hashable {
         streams = try fields.boolean("stream") ?? false
         includesUsage = try Self.includesUsage(fields, streams: streams)
         ignoresEnd = try fields.boolean("ignore_eos") ?? false
+        responseFormat = try ResponseFormat(fields)
+        if ignoresEnd, responseFormat != .text {
+            throw .invalid(
+                fields.path("ignore_eos"), found: "true", required: "false with a response_format, which has an end")
+        }
         sampling = try SamplingFields(fields)
         try AcceptedFields.checkCommon(fields)
     }

@@ -6,9 +6,10 @@ import DMSTokenizer
 struct TokenProbability: Sendable, Hashable {
     struct Entry: Sendable, Hashable {
         let bytes: [UInt8]
-        let logProbability: Double
+        /// `nil` for the first token of a prompt, which follows nothing.
+        let logProbability: Double?
 
-        init(bytes: [UInt8], logProbability: Double) {
+        init(bytes: [UInt8], logProbability: Double?) {
             self.bytes = bytes
             self.logProbability = logProbability
         }
@@ -17,6 +18,8 @@ struct TokenProbability: Sendable, Hashable {
             // Models may have more logits than their tokenizer has tokens.
             self.init(bytes: tokenizer.bytes(of: entry.token) ?? [], logProbability: entry.logProbability)
         }
+
+        var json: JSONValue { logProbability.map { .number($0) } ?? .null }
 
         /// The bytes as text, those that are none of it as U+FFFD.
         var text: String { String(decoding: bytes, as: UTF8.self) }
@@ -39,6 +42,13 @@ struct TokenProbability: Sendable, Hashable {
         self.textOffset = textOffset
     }
 
+    /// The first token of a prompt.
+    init(first token: Int32, _ tokenizer: Tokenizer) {
+        chosen = Entry(bytes: tokenizer.bytes(of: token) ?? [], logProbability: nil)
+        top = []
+        textOffset = 0
+    }
+
     init(_ probabilities: LogProbabilities, _ tokenizer: Tokenizer, textOffset: Int) {
         chosen = Entry(probabilities.chosen, tokenizer)
         top = probabilities.top.map { Entry($0, tokenizer) }
@@ -51,7 +61,7 @@ extension [TokenProbability] {
     var chatJSON: JSONValue {
         func entry(_ entry: TokenProbability.Entry) -> JSONObject {
             JSONObject([
-                "token": .string(entry.text), "logprob": .number(entry.logProbability),
+                "token": .string(entry.text), "logprob": entry.json,
                 "bytes": .array(entry.bytes.map { .integer(Int64($0)) }),
             ])
         }
@@ -66,15 +76,16 @@ extension [TokenProbability] {
     /// The form of text completions.
     var completionJSON: JSONValue {
         let top = map { token -> JSONValue in
+            if token.chosen.logProbability == nil { return .null }
             // The chosen token is always there, as in OpenAI's answers.
             var object = JSONObject()
-            for entry in token.top + [token.chosen] { object[entry.name] = .number(entry.logProbability) }
+            for entry in token.top + [token.chosen] { object[entry.name] = entry.json }
             return .object(object)
         }
         return .object(
             JSONObject([
                 "tokens": .array(map { .string($0.chosen.name) }),
-                "token_logprobs": .array(map { .number($0.chosen.logProbability) }), "top_logprobs": .array(top),
+                "token_logprobs": .array(map(\.chosen.json)), "top_logprobs": .array(top),
                 "text_offset": .array(map { .integer(Int64($0.textOffset)) }),
             ]))
     }
