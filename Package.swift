@@ -69,10 +69,10 @@ let package = Package(
         library(
             "DMSEngine",
             ["DMSCache", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
-        library(
-            "DMSServer",
-            [
-                "DMSCheckpoint", "DMSEngine", "DMSJSON", "DMSModel", "DMSTokenizer",
+        .target(
+            name: "DMSServer",
+            dependencies: [
+                "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTokenizer",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -80,7 +80,15 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-            ]),
+            ],
+            // In the binary, so that it serves its page wherever it is copied to.
+            resources: [
+                .embedInCode("Playground/Page/page.html"), .embedInCode("Playground/Page/page.css"),
+                .embedInCode("Playground/Page/server.js"), .embedInCode("Playground/Page/map.js"),
+                .embedInCode("Playground/Page/conversation.js"), .embedInCode("Playground/Page/sessions.js"),
+                .embedInCode("Playground/Page/page.js"),
+            ], swiftSettings: strict),
+        library("DMSTerminal"),
         library("DMSRecall", ["DMSCheckpoint", "DMSJSON", "DMSPolicy"]),
         library(
             "DMSEvaluation",
@@ -96,7 +104,7 @@ let package = Package(
             name: "dms",
             dependencies: [
                 "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSEvaluation", "DMSJSON", "DMSMPI", "DMSModel", "DMSPolicy",
-                "DMSRecall", "DMSServer", "DMSTensor", "DMSTokenizer", "DMSTraining",
+                "DMSRecall", "DMSServer", "DMSTensor", "DMSTerminal", "DMSTokenizer", "DMSTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -141,6 +149,7 @@ let package = Package(
         tests(
             "DMSRecallTests",
             ["DMSRecall", "DMSCheckpoint", "DMSJSON", "DMSTokenizer", "DMSTraining"]),
+        tests("DMSTerminalTests", ["DMSTerminal"]),
         // The binary itself is a dependency: the tests run it.
         tests(
             "dmsTests", ["dms", "DMSCheckpoint", "DMSJSON", "DMSPolicy", "DMSRecall", "DMSTokenizer"]),

@@ -7,6 +7,8 @@ import DMSTensor
 /// for all rows that sample.
 final class BatchRunner {
     let cache: CompactAttention
+    /// What is between the model and the cache.
+    let recorder: DecisionRecorder
     private let model: LlamaModel
     private let eviction: EvictionControl
     private let workspace: ForwardWorkspace
@@ -20,6 +22,7 @@ final class BatchRunner {
     ) throws(MemoryError) {
         self.model = model
         self.cache = cache
+        recorder = DecisionRecorder(cache)
         self.eviction = eviction
         workspace = try ForwardWorkspace(model.configuration, maximumRows: maximumRows)
         sampledLogits = try Tensor(rows: samplingRows, columns: model.configuration.vocabularySize)
@@ -45,7 +48,7 @@ final class BatchRunner {
                 rowByRow: span.rowByRow)
             if span.samples { sampling.append(batch.rowCount - 1) }
         }
-        let hidden = try model.forward(batch, attention: cache, eviction: eviction, workspace: workspace)
+        let hidden = try model.forward(batch, attention: recorder, eviction: eviction, workspace: workspace)
         if sampling.isEmpty { return }
         // Rows move up, so none is overwritten before it was moved.
         for (target, row) in sampling.enumerated() where target != row {

@@ -2,6 +2,8 @@
 public enum GenerationEvent: Sendable, Hashable {
     /// The next token.
     case token(GeneratedToken)
+    /// What the cache holds since the last step; only for requests that ask for it.
+    case cache(CacheProgress)
     /// The end; nothing follows.
     case finished(GenerationSummary)
 }

@@ -77,6 +77,7 @@ extension GenerationStream {
         for try await event in self {
             switch event {
             case .token(let token): tokens.append(token)
+            case .cache: break
             case .finished(let summary):
                 return Result(
                     tokens: tokens.map(\.id), text: tokens.map(\.text).joined() + summary.text,

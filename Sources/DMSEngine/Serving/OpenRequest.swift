@@ -18,6 +18,8 @@ final class OpenRequest {
     /// Tokens that a stored prefix or the saved conversation had when the request started last.
     var reusedTokens = 0
     var prefixLookup: PrefixCache.Lookup?
+    /// Tokens that the client was told of, where it asked to be.
+    var reportedTokens = 0
     private let submitted: ContinuousClock.Instant
     private var started: ContinuousClock.Instant?
     private var firstToken: ContinuousClock.Instant?
@@ -64,6 +66,9 @@ final class OpenRequest {
         let event = GenerationEvent.token(GeneratedToken(id: token, text: text, logProbabilities: probabilities))
         return (event, isEnd ? .stop : assembler?.isStopped == true ? .stopString : nil)
     }
+
+    /// The tokens that its file gets.
+    var savedTokens: [Int32] { request.saved == .prompt ? Array(tokens[..<promptCount]) : tokens }
 
     /// The last event.
     func finished(_ reason: FinishReason) -> GenerationSummary {

@@ -1,3 +1,4 @@
+import DMSCheckpoint
 import DMSEngine
 import DMSTokenizer
 
@@ -12,6 +13,8 @@ extension APIError {
             let code = if case .tooLong = error { "context_length_exceeded" } else { "empty_prompt" }
             self.init(status: 400, kind: .invalidRequest, message: "\(error)", parameter: "prompt", code: code)
         case let error as EngineError: self = .engine(error)
+        case let error as SessionError: self = .session(error)
+        case is CheckpointError: self = .sessionNotSaved
         case let error as TokenizerError:
             self = .invalid("tokens", found: error.found, required: error.required)
         default: self = .internalFailure
@@ -33,6 +36,19 @@ extension APIError {
                 status: 503, kind: .server, message: "the server is shutting down", code: "shutting_down",
                 retryAfterSeconds: 5)
         }
+    }
+
+    private static func session(_ error: SessionError) -> APIError {
+        let (status, code) =
+            switch error {
+            case .notKept: (400, "sessions_not_enabled")
+            case .notFound: (404, "session_not_found")
+            case .unusable: (400, "session_unusable")
+            case .tooMany, .tooLarge: (400, "session_limit_exceeded")
+            }
+        let advice = error == .notKept ? "; dms serve --sessions DIR does" : ""
+        return APIError(
+            status: status, kind: .invalidRequest, message: "\(error)\(advice)", parameter: "session", code: code)
     }
 
     /// The API's names for the engine's parameters.

@@ -26,6 +26,7 @@ struct ChoiceAssembler: Sendable {
     mutating func take(_ event: GenerationEvent) throws -> ChoicePiece? {
         switch event {
         case .token(let token): return piece(token)
+        case .cache(let progress): return ChoicePiece(index: index, cache: progress)
         case .finished(let summary):
             return ChoicePiece(
                 index: index, text: summary.text, probabilities: reportsProbabilities ? [] : nil,
@@ -49,10 +50,7 @@ struct ChoiceAssembler: Sendable {
         switch reason {
         case .stop, .stopString: return .stop
         case .length, .contextLimit, .memoryLimit: return .length
-        case .deadline:
-            throw APIError(
-                status: 504, kind: .server, message: "the request's time was over before its answer was complete",
-                code: "timeout")
+        case .deadline: throw APIError.timeout
         case .cancelled: throw CancellationError()
         }
     }

@@ -19,7 +19,7 @@ struct GenerationRun: Sendable {
         tokenizer = model.tokenizer
         self.onEnd = onEnd
         // Streams that are dropped on the way out end their requests.
-        streams = try job.requests.map { try model.engine.submit($0) }
+        streams = try job.requests.map { try model.submit($0) }
     }
 
     func cancel() { for stream in streams { stream.cancel() } }
@@ -49,7 +49,11 @@ struct GenerationRun: Sendable {
             if let opening = job.format.opening(choice: index) { try await send(opening) }
             if !echo.isEmpty { try await send(job.format.chunk(ChoicePiece(index: index, text: echo))) }
         }
-        let usage = try await forEachPiece { try await send(job.format.chunk($0)) }
+        let usage = try await forEachPiece { piece in
+            try await send(
+                piece.cache.map { job.format.cacheChunk($0, choice: piece.index, tokenizer) } ?? job.format.chunk(piece)
+            )
+        }
         if job.includesUsage { try await emit(job.format.usageChunk(usage)) }
     }
 
@@ -85,7 +89,8 @@ extension [GenerationStream] {
             while let (index, event) = try await group.next() {
                 guard let event else { continue }
                 try await body(index, event)
-                if case .token = event { read(index) }
+                if case .finished = event { continue }
+                read(index)
             }
         }
     }

@@ -10,50 +10,60 @@ struct JobSettings: Sendable {
     var requestID: String
     /// Who shares stored prefixes: requests with the same API key.
     var cacheSalt: String?
+    /// Whose saved conversations the request means.
+    var sessionOwner: SessionOwner?
 }
 
 extension ServedModel {
     /// - Throws: `APIError` for a request that this model cannot serve.
     func job(_ request: CompletionRequest, _ settings: JobSettings) throws(APIError) -> GenerationJob {
         try requireName(request.options.model)
+        let session = try session(request.options.session, settings)
+        let isNew = session.continuing == nil
         var prompts: [[Int32]] = []
         var echoes: [String] = []
         for prompt in request.prompts {
             let tokens: [Int32]
             switch prompt {
-            case .text(let text): tokens = tokenizer.encode(text, addSpecialTokens: request.addsSpecialTokens)
+            case .text(let text): tokens = tokenizer.encode(text, addSpecialTokens: request.addsSpecialTokens && isNew)
             case .tokens(let ids): tokens = ids
             }
-            try check(tokens, settings.limits, field: "prompt")
+            if isNew || !tokens.isEmpty { try check(tokens, settings.limits, field: "prompt") }
             prompts.append(tokens)
             echoes.append(request.echoes ? try echo(prompt) : "")
         }
         let header = AnswerHeader(id: "cmpl-" + settings.requestID, created: WallClock.seconds, model: name)
         return try job(
-            prompts, echoes, request.options, settings, maximumTokens: request.maximumTokens,
+            prompts, echoes, request.options, session, settings, maximumTokens: request.maximumTokens,
             logProbabilities: request.logProbabilities, endTokens: endTokens, CompletionFormat(header: header))
     }
 
     /// - Throws: `APIError` for a request that this model cannot serve.
     func job(_ request: ChatRequest, _ settings: JobSettings) throws(APIError) -> GenerationJob {
         try requireName(request.options.model)
-        guard let chatTemplate else {
-            let tokens = ChatTemplate.allCases.map { $0.requiredTokens.joined(separator: " ") }
-            throw APIError(
-                status: 400, kind: .invalidRequest,
-                message: "the model \(name) serves no chats: its special tokens speak for no template or for several, "
-                    + "required \(tokens.joined(separator: " or ")); /v1/completions serves it",
-                parameter: "model", code: "chat_not_supported")
-        }
-        let prompt = ChatPrompt(template: chatTemplate, tokenizer: tokenizer)
-        let tokens = prompt.tokens(request.messages)
+        let prompt = try chatPrompt()
+        let session = try session(request.options.session, settings)
+        let tokens =
+            session.continuing.map { prompt.continuation(request.messages, after: $0.tokens) }
+            ?? prompt.tokens(request.messages)
         try check(tokens, settings.limits, field: "messages")
         let header = AnswerHeader(id: "chatcmpl-" + settings.requestID, created: WallClock.seconds, model: name)
         return try job(
-            [tokens], [""], request.options, settings,
+            [tokens], [""], request.options, session, settings,
             maximumTokens: request.maximumTokens ?? settings.limits.defaultChatTokens,
             logProbabilities: request.logProbabilities, endTokens: endTokens.union(prompt.endTokens),
             ChatFormat(header: header))
+    }
+
+    /// - Throws: `APIError` for a model that is no partner in a conversation.
+    func chatPrompt() throws(APIError) -> ChatPrompt {
+        if let chatTemplate { return ChatPrompt(template: chatTemplate, tokenizer: tokenizer) }
+        let tokens = ChatTemplate.allCases.map { $0.requiredTokens.joined(separator: " ") }
+        throw APIError(
+            status: 400, kind: .invalidRequest,
+            message: "the model \(name) serves no chats: its special tokens speak for no template or for several, "
+                + "required \(tokens.joined(separator: " or ")); /v1/completions serves it",
+            parameter: "model", code: "chat_not_supported")
     }
 
     private func echo(_ prompt: CompletionRequest.Prompt) throws(APIError) -> String {
@@ -68,7 +78,7 @@ extension ServedModel {
         }
     }
 
-    private func check(_ tokens: [Int32], _ limits: ServerLimits, field: String) throws(APIError) {
+    func check(_ tokens: [Int32], _ limits: ServerLimits, field: String) throws(APIError) {
         if tokens.isEmpty {
             throw .invalid(field, found: "no token", required: "at least one", code: "empty_prompt")
         }
@@ -80,7 +90,8 @@ extension ServedModel {
     }
 
     private func job(
-        _ prompts: [[Int32]], _ echoes: [String], _ options: GenerationOptions, _ settings: JobSettings,
+        _ prompts: [[Int32]], _ echoes: [String], _ options: GenerationOptions, _ session: JobSession,
+        _ settings: JobSettings,
         maximumTokens: Int, logProbabilities: Int?, endTokens: Set<Int32>, _ format: any AnswerFormat
     ) throws(APIError) -> GenerationJob {
         var requests: [GenerationRequest] = []
@@ -94,7 +105,8 @@ extension ServedModel {
                             prompt: prompt, sampling: sampling, maximumTokens: maximumTokens,
                             endTokens: options.ignoresEnd ? [] : endTokens, stopStrings: options.stopStrings,
                             logProbabilities: logProbabilities, timeLimit: settings.timeLimit,
-                            cacheSalt: settings.cacheSalt))
+                            cacheSalt: settings.cacheSalt, continuing: session.continuing?.name,
+                            saving: session.saving, reportsCache: options.reportsCache))
                 }
             }
         } catch {

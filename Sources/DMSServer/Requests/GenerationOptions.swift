@@ -3,7 +3,8 @@ import DMSJSON
 /// What text completions and chats have in common.
 struct GenerationOptions: Sendable, Hashable {
     static let keys =
-        ["model", "n", "stop", "stream", "stream_options", "ignore_eos"] + SamplingFields.keys + AcceptedFields.common
+        ["model", "n", "stop", "stream", "stream_options", "ignore_eos", "session", "dms"] + SamplingFields.keys
+        + AcceptedFields.common
 
     /// The name of a served model.
     var model: String
@@ -16,6 +17,10 @@ struct GenerationOptions: Sendable, Hashable {
     /// Whether to go on after end-of-text tokens: an extension, for measurements.
     var ignoresEnd = false
     var sampling = SamplingFields()
+    /// The saved conversation that is meant: an extension.
+    var session = SessionField()
+    /// Whether a stream tells what the cache holds: an extension.
+    var reportsCache = false
 
     init(_ fields: Fields, limits: ServerLimits) throws(APIError) {
         guard let model = try fields.string("model") else {
@@ -28,6 +33,8 @@ struct GenerationOptions: Sendable, Hashable {
         includesUsage = try Self.includesUsage(fields, streams: streams)
         ignoresEnd = try fields.boolean("ignore_eos") ?? false
         sampling = try SamplingFields(fields)
+        session = try SessionField(fields, choices: choices)
+        reportsCache = try CacheField.isWanted(fields, streams: streams)
         try AcceptedFields.checkCommon(fields)
     }
 
