@@ -13,7 +13,14 @@ if [ -z "$browser" ] || ! command -v python3 >/dev/null; then
 fi
 work=$(mktemp -d)
 servers=()
-trap 'for server in "${servers[@]}"; do kill -9 "$server" 2>/dev/null || true; done; rm -rf "$work"' EXIT
+finish() {
+    for server in "${servers[@]}"; do
+        kill -9 "$server" 2>/dev/null || true
+        wait "$server" 2>/dev/null || true
+    done
+    rm -rf "$work"
+}
+trap finish EXIT
 
 Scripts/make-chat-copy.sh "$work/recall-chat"
 

@@ -121,7 +121,7 @@ def keeps_conversations(browser, address):
     said = browser.run("[...document.querySelectorAll('.message .body')].map((body) => body.textContent)")
     browser.open(address)
     browser.run("for (const card of document.querySelectorAll('details')) card.open = true")
-    browser.wait("document.querySelector('#sessions button')")
+    browser.wait("document.querySelector('#sessions button') !== null")
     click(browser, "#sessions button")
     browser.wait("document.querySelectorAll('.message').length === 4")
     found = browser.run("[...document.querySelectorAll('.message .body')].map((body) => body.textContent)")
