@@ -72,10 +72,11 @@ let package = Package(
                 "DMSCache", "DMSCheckpoint", "DMSGrammar", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor",
                 "DMSTokenizer",
             ]),
-        library(
-            "DMSServer",
-            [
-                "DMSCheckpoint", "DMSEngine", "DMSGrammar", "DMSJSON", "DMSModel", "DMSTokenizer",
+        .target(
+            name: "DMSServer",
+            dependencies: [
+                "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSGrammar", "DMSJSON", "DMSModel", "DMSPolicy",
+                "DMSTokenizer",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -83,7 +84,15 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-            ]),
+            ],
+            // In the binary, so that it serves its page wherever it is copied to.
+            resources: [
+                .embedInCode("Playground/Page/page.html"), .embedInCode("Playground/Page/page.css"),
+                .embedInCode("Playground/Page/server.js"), .embedInCode("Playground/Page/map.js"),
+                .embedInCode("Playground/Page/conversation.js"), .embedInCode("Playground/Page/sessions.js"),
+                .embedInCode("Playground/Page/page.js"),
+            ], swiftSettings: strict),
+        library("DMSTerminal"),
         library("DMSRecall", ["DMSCheckpoint", "DMSJSON", "DMSPolicy"]),
         library(
             "DMSEvaluation",
@@ -99,7 +108,8 @@ let package = Package(
             name: "dms",
             dependencies: [
                 "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSEvaluation", "DMSGrammar", "DMSJSON", "DMSMPI",
-                "DMSModel", "DMSPolicy", "DMSRecall", "DMSServer", "DMSTensor", "DMSTokenizer", "DMSTraining",
+                "DMSModel", "DMSPolicy", "DMSRecall", "DMSServer", "DMSTensor", "DMSTerminal", "DMSTokenizer",
+                "DMSTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -148,6 +158,7 @@ let package = Package(
         tests(
             "DMSRecallTests",
             ["DMSRecall", "DMSCheckpoint", "DMSJSON", "DMSTokenizer", "DMSTraining"]),
+        tests("DMSTerminalTests", ["DMSTerminal"]),
         // The binary itself is a dependency: the tests run it.
         tests(
             "dmsTests", ["dms", "DMSCheckpoint", "DMSJSON", "DMSPolicy", "DMSRecall", "DMSTokenizer"]),

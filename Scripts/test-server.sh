@@ -15,22 +15,7 @@ trap '[ -z "$server" ] || kill -9 "$server" 2>/dev/null || true; rm -rf "$work"'
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet openai
 
-# The shipped model has no special tokens for chats; a copy gets those of ChatML in place of its last two words.
-cp -r Sources/dms/recall-8x "$work/recall-chat"
-chmod -R u+w "$work/recall-chat"
-"$work/venv/bin/python" - "$work/recall-chat/tokenizer.json" <<'PYTHON'
-import json, sys
-path = sys.argv[1]
-with open(path) as file:
-    tokenizer = json.load(file)
-vocabulary = tokenizer["model"]["vocab"]
-for name, word in zip(["<|im_start|>", "<|im_end|>"], sorted(vocabulary, key=vocabulary.get)[-2:]):
-    number = vocabulary.pop(word)
-    vocabulary[name] = number
-    tokenizer["added_tokens"].append({**tokenizer["added_tokens"][0], "id": number, "content": name})
-with open(path, "w") as file:
-    json.dump(tokenizer, file)
-PYTHON
+Scripts/make-chat-copy.sh "$work/recall-chat"
 
 echo "test-key" >"$work/keys"
 "$dms" serve --model "$work/recall-chat" --port 0 --api-key-file "$work/keys" --grace-period 5 2>"$work/log" &

@@ -78,6 +78,9 @@ extension CompactAttention {
     /// O(layers × KV heads).
     public func usage(of sequence: Int) -> SequenceUsage? { sequences[sequence].map(usage(of:)) }
 
+    /// The tokens of a sequence whose fate is decided when these arrive.
+    package func keys(decidedBy tokens: Range<Int>) -> Range<Int> { schedule.keys(decidedBy: tokens) }
+
     /// What the cache holds.
     ///
     /// O(sequences × layers × KV heads).

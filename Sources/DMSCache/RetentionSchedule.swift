@@ -54,6 +54,9 @@ struct RetentionSchedule {
     /// The token that decides for the token at `position`.
     func decider(of position: Int) -> Int { retention?.assembly.decider(of: position) ?? position }
 
+    /// The tokens that a chunk of tokens decides for.
+    func keys(decidedBy tokens: Range<Int>) -> Range<Int> { retention?.assembly.keys(decidedBy: tokens) ?? tokens }
+
     /// The last query that sees a token which is still in the ring, or on its way there.
     func lastQuery(seeing position: Int, evicted: Bool) -> Int32 {
         retention?.rule.lastQuery(seeing: position, evicted: evicted) ?? .max

@@ -22,6 +22,8 @@ public struct ServerConfiguration: Sendable, Hashable {
     public let requestTimeLimit: Duration?
     /// For open requests to be finished once the server is told to stop.
     public let gracePeriod: Duration
+    /// Texts for the page at `/` to begin with, none or more; `nil` serves no page.
+    public let playground: [PlaygroundExample]?
 
     /// - Parameters:
     ///   - keys: Keys that clients must present; `nil` lets everyone in.
@@ -32,7 +34,8 @@ public struct ServerConfiguration: Sendable, Hashable {
         host: String = "127.0.0.1", port: Int = 8080, keys: APIKeys? = nil, allowedHosts: [String] = [],
         limits: ServerLimits? = nil, maximumConnections: Int = 512, idleTimeout: Duration = .seconds(60),
         bodyTimeout: Duration = .seconds(30), writeTimeout: Duration = .seconds(60),
-        requestTimeLimit: Duration? = .seconds(600), gracePeriod: Duration = .seconds(30)
+        requestTimeLimit: Duration? = .seconds(600), gracePeriod: Duration = .seconds(30),
+        playground: [PlaygroundExample]? = nil
     ) throws {
         guard !host.isEmpty else {
             throw ParameterError(field: "host", found: "an empty text", required: "an address or a name")
@@ -63,5 +66,6 @@ public struct ServerConfiguration: Sendable, Hashable {
         self.writeTimeout = writeTimeout
         self.requestTimeLimit = requestTimeLimit
         self.gracePeriod = gracePeriod
+        self.playground = playground
     }
 }

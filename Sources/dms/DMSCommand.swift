@@ -11,6 +11,7 @@ struct DMSCommand: ParsableCommand {
 
               dms inspect --model DIR            what a folder holds
               dms generate "Hello" --model DIR   continue a text
+              dms chat --model DIR               talk with it
               dms serve --model DIR              serve it to OpenAI's clients
               dms eval --model DIR --corpus FILE perplexity, and what eviction costs and saves
               dms retrofit --model DIR …         teach a base model to evict
@@ -21,7 +22,8 @@ struct DMSCommand: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            GenerateCommand.self, ServeCommand.self, TokenizeCommand.self, EvalCommand.self, InspectCommand.self,
+            GenerateCommand.self, ChatCommand.self, ServeCommand.self, TokenizeCommand.self, EvalCommand.self,
+            InspectCommand.self,
             BenchCommand.self, RetrofitCommand.self, PretrainCommand.self, CorpusCommand.self,
         ])
 }

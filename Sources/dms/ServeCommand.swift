@@ -11,7 +11,8 @@ struct ServeCommand: AsyncParsableCommand {
         commandName: "serve",
         abstract: "Serve a model over HTTP to OpenAI's clients.",
         discussion: """
-            Serves /v1/completions, /v1/chat/completions, /v1/models, /tokenize, /detokenize, /health and /metrics. \
+            Serves /v1/completions, /v1/chat/completions, /v1/models, /v1/sessions, /tokenize, /detokenize, /health, \
+            /metrics, and on the loopback interface a page to try it on at /. \
             Answers stream as server-sent events or come whole. Chats need the special tokens of Llama 3 or ChatML.
 
             All requests share one cache, whose memory never exceeds --kv-budget: requests wait for their turn, and \
@@ -77,6 +78,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Flag(help: "Evict nothing.")
     var noEvict = false
 
+    @OptionGroup(title: "Sessions and playground")
+    var extras: ServeExtras
+
     @OptionGroup(title: "Limits")
     var limits: ServeLimits
 
@@ -110,9 +114,12 @@ struct ServeCommand: AsyncParsableCommand {
         let keys = try apiKeyFile.map { try Self.keys(file: $0) }
         let kernels = try CPUKernels(threads: compute.threads)
         let loaded = try LoadedModel(path: path, precision: compute.precision, kernels: kernels)
+        let sessions = try extras.openSessions(of: loaded)
+        // Held until the server has ended: the folder is this process's alone.
+        defer { withExtendedLifetime(sessions) {} }
         let engine = try Engine(
             loaded.model, tokenizer: loaded.tokenizer, configuration: try engineConfiguration(),
-            eviction: noEvict ? .off : .model)
+            sessions: sessions?.folder, eviction: noEvict ? .off : .model)
         let served = try ServedModel(
             name: modelName ?? Self.name(ofFolder: path), engine: engine,
             generation: loaded.directory.generationConfiguration, chatTemplate: chatTemplate)
@@ -121,12 +128,14 @@ struct ServeCommand: AsyncParsableCommand {
             maximumConnections: limits.maxConnections, idleTimeout: .seconds(limits.idleTimeout),
             bodyTimeout: .seconds(limits.bodyTimeout), writeTimeout: .seconds(limits.writeTimeout),
             requestTimeLimit: limits.requestTimeout == 0 ? nil : .seconds(limits.requestTimeout),
-            gracePeriod: .seconds(limits.gracePeriod))
+            gracePeriod: .seconds(limits.gracePeriod),
+            playground: extras.examples(host: host, isShippedModel: model == nil))
         let host = host
         try await ModelServer(served, configuration: configuration, logger: logger()).run { port in
             let chats = served.chatTemplate.map { "chats as \($0.rawValue)" } ?? "no chats"
             let place = host.contains(":") ? "[\(host)]" : host
             Console.note("dms: serving \(served.name) (\(chats)) on http://\(place):\(port)")
+            if configuration.playground != nil { Console.note("dms: the playground is at http://\(place):\(port)/") }
         }
     }
 

@@ -122,7 +122,7 @@ struct ConstraintTests {
             let running = Int.random(in: 1...8, using: &random)
             let step = running - 1 + Serving.block + Int.random(in: 0...30, using: &random)
             let plain = try Serving.configuration(step: step, running: running)
-            let budget = 60_000 + Int.random(in: 0...20_000, using: &random)
+            let budget = 20_000 + Int.random(in: 0...10_000, using: &random)
             let engine = try Engine(
                 model, tokenizer: try Self.tokenizer(),
                 configuration: try Serving.configuration(

@@ -81,7 +81,7 @@ struct SessionTests {
         let model = try Serving.model(window: 6, shift: shift)
         var expected: [[Serving.Outcome]] = []
         let quiet = try TemporaryFolder()
-        for conversation in 0..<6 {
+        for conversation in 0..<12 {
             let alone = try Serving.configuration(step: 8, running: 1, prefixes: 0)
             let engine = try Self.engine(model, quiet, alone, rate: 1)
             expected.append(try await Self.play(engine, conversation))
@@ -97,19 +97,19 @@ struct SessionTests {
                 budget: budget + Serving.workspaceBytes(model, plain), step: step, guaranteed: false)
             let engine = try Self.engine(model, folder, configuration, rate: 1)
             let found = try await withThrowingTaskGroup(of: (Int, [Serving.Outcome]).self) { group in
-                for conversation in 0..<6 {
+                for conversation in 0..<12 {
                     group.addTask { (conversation, try await Self.play(engine, conversation)) }
                 }
                 var found: [Int: [Serving.Outcome]] = [:]
                 for try await (conversation, outcomes) in group { found[conversation] = outcomes }
                 return found
             }
-            #expect((0..<6).compactMap { found[$0] } == expected)
+            #expect((0..<12).compactMap { found[$0] } == expected)
             await engine.shutDown()
             preemptions += engine.statistics.preemptions
             #expect(engine.statistics.peakAllocatedBytes <= budget && engine.statistics.pagesInUse == 0)
             // Files of a conversation are the same, too, however it was computed.
-            for conversation in 0..<6 {
+            for conversation in 0..<12 {
                 let name = "talk-\(conversation).session"
                 #expect(
                     FileManager.default.contents(atPath: folder.file(name))

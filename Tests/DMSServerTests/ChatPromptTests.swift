@@ -56,6 +56,35 @@ struct ChatPromptTests {
         }
     }
 
+    @Test("a conversation that goes on is written as it is at once, and read back")
+    func continuation() throws {
+        for (template, specials, end) in [
+            (ChatTemplate.llama3, Serving.llama3, "<|eot_id|>"), (.chatML, Serving.chatML, "<|im_end|>"),
+        ] {
+            let tokenizer = try Serving.tokenizer(specials)
+            let prompt = ChatPrompt(template: template, tokenizer: tokenizer)
+            let transcript = ChatTranscript(template: template, tokenizer: tokenizer)
+            let first = [ChatMessage(role: .system, content: "be brief"), ChatMessage(role: .user, content: "hello")]
+            let answer = ChatMessage(role: .assistant, content: "hi there")
+            let next = [ChatMessage(role: .user, content: "why?")]
+            let whole = prompt.tokens(first + [answer] + next)
+            let said = tokenizer.encode(answer.content, addSpecialTokens: false)
+            let marker = try #require(tokenizer.id(of: end))
+            let asked = prompt.tokens(first) + said
+            // Ended by the model, cut short by a limit, and saved without being answered.
+            for saved in [asked + [marker], asked, prompt.tokens(first + [answer], opensAnswer: false)] {
+                #expect(saved + prompt.continuation(next, after: saved) == whole)
+                #expect(transcript.messages(saved) == first + [answer])
+            }
+            #expect(transcript.messages(whole) == first + [answer] + next)
+            // An answer of nothing was given.
+            let nothing = ChatMessage(role: .assistant, content: "")
+            #expect(transcript.messages(prompt.tokens(first) + [marker]) == first + [nothing])
+            #expect(transcript.messages(tokenizer.encode("just a text")) == nil)
+            #expect(transcript.messages([]) == nil)
+        }
+    }
+
     @Test("what a tokenizer's special tokens speak for")
     func detection() throws {
         #expect(ChatTemplate.detect(try Serving.tokenizer(), endOfText: [1]) == nil)

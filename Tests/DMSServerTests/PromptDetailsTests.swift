@@ -85,7 +85,7 @@ struct PromptDetailsTests {
 
     @Test("tokens of prompts that were stored are counted, in completions, chats and streams, once for every prompt")
     func cachedTokens() async throws {
-        func cached(_ object: JSONObject) -> Int64? {
+        @Sendable func cached(_ object: JSONObject) -> Int64? {
             object["usage"]?.objectValue?["prompt_tokens_details"]?.objectValue?["cached_tokens"]?.integerValue
         }
         try await Serving.withClient { client in

@@ -25,19 +25,22 @@ enum Serving {
     /// - Parameters:
     ///   - specials: Special tokens beside those of every text.
     ///   - budget: Bytes of the whole engine.
+    ///   - shift: Which token decides.
+    ///   - sessions: Where conversations are saved.
     static func model(
-        specials: [String] = chatML, budget: Int? = nil, running: Int = 8, waiting: Int = 64
+        specials: [String] = chatML, budget: Int? = nil, running: Int = 8, waiting: Int = 64, shift: Int = 0,
+        sessions: SessionFolder? = nil
     ) throws -> ServedModel {
         let tokenizer = try tokenizer(specials)
         let shape = try TinyModel.configuration(vocabulary: tokenizer.vocabularySize)
         let dms = try DMSConfiguration(
-            source: .borrowedQueryChannel, channel: .last, decisionShift: 0, zeroing: .beforeRope, windowSize: 16,
+            source: .borrowedQueryChannel, channel: .last, decisionShift: shift, zeroing: .beforeRope, windowSize: 16,
             windowInclusive: true, alphaScale: 100, alphaOffset: 5)
         let engine = try Engine(
             try TinyModel.make(shape, dms: dms, seed: 3), tokenizer: tokenizer,
             configuration: EngineConfiguration(
                 slotsPerPage: 4, rowsPerBlock: 8, budgetBytes: budget, tokensPerStep: 40, maximumRunning: running,
-                maximumWaiting: waiting))
+                maximumWaiting: waiting), sessions: sessions)
         return try ServedModel(name: "tiny", engine: engine, generation: GenerationConfiguration(for: shape))
     }
 

@@ -26,7 +26,7 @@ public enum SharedFiles {
 }
 
 /// A folder that disappears with its owner.
-public final class TemporaryFolder {
+public final class TemporaryFolder: Sendable {
     public let path: String
 
     public init() throws {

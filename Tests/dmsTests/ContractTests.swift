@@ -6,7 +6,9 @@ import Testing
 struct ContractTests {
     @Test("help and version are on standard output with status 0")
     func help() throws {
-        for verb in [[], ["generate"], ["serve"], ["tokenize"], ["inspect"], ["bench"], ["corpus", "recall"]] {
+        for verb in [
+            [], ["generate"], ["chat"], ["serve"], ["tokenize"], ["inspect"], ["bench"], ["corpus", "recall"],
+        ] {
             let result = try Command.run(verb + ["--help"], input: [])
             #expect(result.status == 0)
             #expect(result.output.contains("USAGE: dms"))

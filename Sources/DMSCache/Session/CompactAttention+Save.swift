@@ -1,5 +1,4 @@
-import DMSCheckpoint
-import DMSModel
+package import DMSModel
 
 extension CompactAttention {
     /// Writes a sequence to a file, from which ``SequenceFile`` and ``SequenceOrigin/file(_:)`` bring it back.
@@ -13,31 +12,36 @@ extension CompactAttention {
     /// - Throws: `ModelError` for an unknown sequence, one whose last pass did not finish or whose draft is not settled,
     ///   `CheckpointError` when the system refuses to write.
     public func save(_ sequence: Int, tokens: [Int32], identity: SequenceIdentity, to path: String) throws {
+        try snapshot(of: sequence, tokens: tokens, identity: identity).write(to: path)
+    }
+
+    /// What ``save(_:tokens:identity:to:)`` would write, for another thread to write it.
+    ///
+    /// It refers to the sequence's pages and copies only tables, so it is made in the time of a step and takes no
+    /// memory worth counting. The sequence must stay in the cache, and must not be extended, until it was written;
+    /// others may be computed meanwhile, because pages that sequences share never change.
+    ///
+    /// - Throws: `ModelError` for an unknown sequence or one whose last pass did not finish.
+    package func snapshot(
+        of sequence: Int, tokens: [Int32], identity: SequenceIdentity
+    ) throws(ModelError) -> SequenceSnapshot {
         guard let stored = sequences[sequence] else { throw ModelError("sequence \(sequence) is not in the cache") }
         guard !stored.isInPass else { throw ModelError("sequence \(sequence): its last pass did not finish") }
         guard openDrafts[sequence] == nil else { throw ModelError("sequence \(sequence): its draft is not settled") }
         precondition(identity.layout == layout && identity.streamCount == streamCount, "the identity of another cache")
         precondition(tokens.count >= stored.count && stored.count > 0, "\(tokens.count) tokens of \(stored.count)")
-        try AtomicFile.write(to: path, permissions: 0o600) { (output: inout FileOutput) throws(CheckpointError) in
-            var writer = SequenceWriter()
-            let header = SequenceHeader.bytes(
-                tokenCount: tokens.count, cachedCount: stored.count, identity: identity)
-            try writer.append(header, to: &output)
-            try writer.append(tokens, to: &output)
-            try writer.append((0..<streamCount).map { stored.lease.streams[$0].used }, to: &output)
-            let words = (schedule.ringSlots(of: stored.count) + 63) / 64
-            for stream in 0..<streamCount {
-                try writer.append((0..<words).map { stored.lease.flags(stream, word: $0) }, to: &output)
-            }
-            for stream in 0..<streamCount {
-                for (slot, count) in stored.lease.pageParts(stream, pool) {
-                    for part in slot.parts(count, layout) {
-                        try writer.append(UnsafeRawBufferPointer(part), to: &output)
-                    }
+        let words = (schedule.ringSlots(of: stored.count) + 63) / 64
+        return SequenceSnapshot(
+            header: SequenceHeader.bytes(tokenCount: tokens.count, cachedCount: stored.count, identity: identity),
+            tokens: tokens, stored: (0..<streamCount).map { stored.lease.streams[$0].used },
+            flags: (0..<streamCount).flatMap { stream in
+                (0..<words).map { stored.lease.flags(stream, word: $0) }
+            },
+            parts: (0..<streamCount).flatMap { stream in
+                stored.lease.pageParts(stream, pool).flatMap { slot, count in
+                    slot.parts(count, layout).map { UnsafeRawBufferPointer($0) }
                 }
-            }
-            try writer.finish(&output)
-        }
+            })
     }
 
     /// A sequence as a file has it; its memory is promised.
@@ -70,30 +74,6 @@ extension CompactAttention {
             throw error
         }
         return sequence
-    }
-}
-
-/// Appends to a file and keeps the checksum.
-private struct SequenceWriter {
-    private var checksum = XXHash64()
-
-    mutating func append(_ bytes: UnsafeRawBufferPointer, to output: inout FileOutput) throws(CheckpointError) {
-        checksum.update(bytes)
-        try output.append(bytes)
-    }
-
-    /// Appends numbers, and zeros up to the next multiple of 8 bytes.
-    mutating func append(
-        _ numbers: [some FixedWidthInteger], to output: inout FileOutput
-    ) throws(CheckpointError) {
-        var bytes = numbers.map(\.littleEndian).withUnsafeBytes { Array($0) }
-        while bytes.count % 8 != 0 { bytes.append(0) }
-        bytes.withUnsafeBytes { checksum.update($0) }
-        try output.append(bytes)
-    }
-
-    func finish(_ output: inout FileOutput) throws(CheckpointError) {
-        try output.append(withUnsafeBytes(of: checksum.digest.littleEndian) { Array($0) })
     }
 }
 

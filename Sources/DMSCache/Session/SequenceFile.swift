@@ -32,7 +32,7 @@ public final class SequenceFile: Sendable {
     public init(path: String, identity: SequenceIdentity, followsLinks: Bool = true) throws(CheckpointError) {
         let file = try MappedFile(path: path, followsLinks: followsLinks)
         let contents = try file.withBytes { (bytes) throws(CheckpointError) in
-            try Contents(bytes, identity: identity, file: path)
+            try SequenceContents(bytes, identity: identity, file: path)
         }
         self.path = path
         self.file = file
@@ -66,49 +66,4 @@ extension SequenceFile: StreamCounts {
     var pageCapacity: Int { stored.reduce(0) { max($0, layout.pageCount(slots: Int($1))) } }
     /// Pages of all streams.
     var pageCount: Int { stored.reduce(0) { $0 + layout.pageCount(slots: Int($1)) } }
-}
-
-/// What a file says, after every check.
-private struct Contents {
-    let header: SequenceHeader
-    let tokens: [Int32]
-    let stored: [Int32]
-    let byteCount: Int
-
-    init(_ bytes: UnsafeRawBufferPointer, identity: SequenceIdentity, file: String) throws(CheckpointError) {
-        header = try SequenceHeader(bytes, identity: identity, file: file)
-        byteCount = bytes.count
-        let shortest = header.dataOffset + SequenceHeader.checksumByteCount
-        guard bytes.count >= shortest else {
-            throw CheckpointError(file: file, found: "\(bytes.count) bytes", required: "at least \(shortest)")
-        }
-        tokens = Self.integers(bytes, at: header.tokensOffset, count: header.tokenCount)
-        stored = Self.integers(bytes, at: header.storedOffset, count: header.streamCount)
-        let least = identity.schedule.leastStored(of: header.cachedCount)
-        for (stream, count) in stored.enumerated() where !(least...header.cachedCount).contains(Int(count)) {
-            throw CheckpointError(
-                file: file, .key("stored"), found: "\(count) tokens of stream \(stream)",
-                required: "\(least) to \(header.cachedCount)")
-        }
-        // No product overflows: counts have 31 bits, streams fit the file, and a token has less than 2²⁰ bytes.
-        let data = stored.reduce(0) { $0 + Int($1) * identity.layout.bytesPerToken }
-        guard bytes.count == shortest + data else {
-            throw CheckpointError(file: file, found: "\(bytes.count) bytes", required: "\(shortest + data)")
-        }
-        var checksum = XXHash64()
-        checksum.update(UnsafeRawBufferPointer(rebasing: bytes.dropLast(SequenceHeader.checksumByteCount)))
-        let stated = bytes.loadUnaligned(
-            fromByteOffset: bytes.count - SequenceHeader.checksumByteCount, as: UInt64.self)
-        guard checksum.digest == UInt64(littleEndian: stated) else {
-            throw CheckpointError(
-                file: file, .key("checksum"), found: String(checksum.digest, radix: 16),
-                required: "\(String(UInt64(littleEndian: stated), radix: 16)), as the file states")
-        }
-    }
-
-    private static func integers(_ bytes: UnsafeRawBufferPointer, at offset: Int, count: Int) -> [Int32] {
-        (0..<count).map {
-            Int32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset + $0 * 4, as: Int32.self))
-        }
-    }
 }

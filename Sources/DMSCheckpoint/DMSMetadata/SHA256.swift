@@ -46,6 +46,12 @@ package enum SHA256 {
         Array(text.utf8).withUnsafeBytes { hexDigest(of: $0) }
     }
 
+    /// The digest of the UTF-8 text, 32 bytes.
+    package static func digest(of text: String) -> [UInt8] {
+        let digits = Array(hexDigest(of: text).utf8).map { UInt8($0 < 0x3A ? $0 - 0x30 : $0 - 0x57) }
+        return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
+    }
+
     private static func hex(_ bytes: UnsafeRawBufferPointer) -> String {
         let digits = Array("0123456789abcdef".utf8)
         return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)

@@ -42,7 +42,7 @@ final class BatchDecode {
         let runner = try BatchRunner(
             model, cache: cache, eviction: eviction, maximumRows: rows, samplingRows: largest)
         worker = EngineWorker(
-            runner, limits: limits, maximumPrefixes: 0, sessions: nil, tokenizer: nil, workspaceBytes: 0,
+            runner, limits: limits, maximumPrefixes: 0, writer: nil, identity: nil, tokenizer: nil, workspaceBytes: 0,
             mailbox: mailbox, board: board)
     }
 

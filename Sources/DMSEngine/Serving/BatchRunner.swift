@@ -8,6 +8,8 @@ import DMSTensor
 final class BatchRunner {
     let cache: CompactAttention
     let model: LlamaModel
+    /// What is between the model and the cache.
+    let recorder: DecisionRecorder
     private let eviction: EvictionControl
     private let workspace: ForwardWorkspace
     /// A row for every span that may sample, and between passes nobody's.
@@ -21,6 +23,7 @@ final class BatchRunner {
     ) throws(MemoryError) {
         self.model = model
         self.cache = cache
+        recorder = DecisionRecorder(cache)
         self.eviction = eviction
         workspace = try ForwardWorkspace(model.configuration, maximumRows: maximumRows)
         sampledLogits = try Tensor(rows: samplingRows, columns: model.configuration.vocabularySize)
@@ -51,7 +54,7 @@ final class BatchRunner {
                 rowByRow: span.rowByRow, draftRows: span.drafted)
             if span.samples { sampling.append(contentsOf: batch.rowCount - 1 - span.drafted..<batch.rowCount) }
         }
-        let hidden = try model.forward(batch, attention: cache, eviction: eviction, workspace: workspace)
+        let hidden = try model.forward(batch, attention: recorder, eviction: eviction, workspace: workspace)
         inspect(hidden)
         if sampling.isEmpty { return }
         // Rows move up, so none is overwritten before it was moved.

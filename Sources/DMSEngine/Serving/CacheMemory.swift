@@ -6,13 +6,19 @@ final class CacheMemory: SchedulerMemory {
     private let cache: CompactAttention
     private let prefixes: PrefixCache
     private let request: (RequestID) -> OpenRequest?
+    /// Waits for memory that is held until it was written to a file, and tells whether there was any.
+    private let awaitSaves: () -> Bool
     /// What removing sequences would free; as expensive as they are large, and asked for again and again.
     private var freed: [Set<Int>: FreedMemory] = [:]
 
-    init(_ cache: CompactAttention, prefixes: PrefixCache, request: @escaping (RequestID) -> OpenRequest?) {
+    init(
+        _ cache: CompactAttention, prefixes: PrefixCache, awaitSaves: @escaping () -> Bool,
+        request: @escaping (RequestID) -> OpenRequest?
+    ) {
         self.cache = cache
         self.prefixes = prefixes
         self.request = request
+        self.awaitSaves = awaitSaves
     }
 
     func storedPrefix(of id: RequestID) -> StoredPrefix {
@@ -25,6 +31,14 @@ final class CacheMemory: SchedulerMemory {
     }
 
     func fits(_ spans: [PlannedSpan], removing removed: Set<RequestID>) -> Bool {
+        if fitsNow(spans, removing: removed) { return true }
+        // Nobody gives way, and nothing ends for want of memory, that is about to be free.
+        guard awaitSaves() else { return false }
+        freed.removeAll()
+        return fitsNow(spans, removing: removed)
+    }
+
+    private func fitsNow(_ spans: [PlannedSpan], removing removed: Set<RequestID>) -> Bool {
         let origins = origins(of: spans, removing: removed)
         let names = Set(removed.map(\.rawValue))
         let rows = Self.rows(spans)

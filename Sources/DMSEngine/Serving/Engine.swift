@@ -26,7 +26,7 @@ public final class Engine: Sendable {
     private let mailbox: Mailbox
     private let board = StatisticsBoard()
     private let bound: SequenceBound
-    private let sessions: SessionStore?
+    let sessions: SessionStore?
     /// Without a tokenizer there is none.
     private let constraints: ConstraintStore?
     /// What the budget leaves to the cache.
@@ -72,11 +72,17 @@ public final class Engine: Sendable {
         let runner = try BatchRunner(
             model, cache: CompactAttention(serving: model, configuration: cacheConfiguration), eviction: eviction,
             maximumRows: rows, samplingRows: configuration.samplingRows)
+        let writer = try store.map { [mailbox] in try SessionWriter($0) { mailbox.post(.saved) } }
         let worker = EngineWorker(
             runner, limits: limits, maximumPrefixes: configuration.maximumPrefixes,
-            speculation: configuration.speculation, sessions: store, tokenizer: tokenizer,
+            speculation: configuration.speculation, writer: writer, identity: store?.identity, tokenizer: tokenizer,
             workspaceBytes: workspaceBytes, mailbox: mailbox, board: board)
-        try EngineThread.start { worker.run() }
+        do {
+            try EngineThread.start { worker.run() }
+        } catch {
+            writer?.close()
+            throw error
+        }
     }
 
     deinit { mailbox.close(at: .now) }
@@ -91,7 +97,7 @@ public final class Engine: Sendable {
     /// - Throws: ``PromptError`` or ``ParameterError`` for a request that the model cannot serve,
     ///   ``EngineError/overBudget(neededBytes:budgetBytes:)`` for one that could never be finished,
     ///   ``EngineError/overloaded(limit:)``, ``EngineError/shutDown``; `CheckpointError` for a saved conversation that
-    ///   is missing, damaged, or of another model or configuration.
+    ///   is missing, damaged, or of another model or configuration; ``SessionError`` when no more can be saved.
     public func submit(_ request: GenerationRequest) throws -> GenerationStream {
         let session = try session(of: request)
         try validate(request, following: session)
@@ -127,6 +133,7 @@ public final class Engine: Sendable {
             throw ParameterError(
                 field: "session", found: "\(name)", required: "none, for an engine without a folder of sessions")
         }
+        if let name = request.saving { try sessions.requireRoom(for: name) }
         return try request.continuing.map {
             try sessions.open($0, vocabularySize: model.configuration.vocabularySize)
         }

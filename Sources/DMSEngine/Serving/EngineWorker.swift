@@ -1,4 +1,5 @@
 import DMSCache
+import DMSModel
 import DMSPolicy
 import DMSTokenizer
 import Synchronization
@@ -12,10 +13,13 @@ final class EngineWorker {
     private let board: StatisticsBoard
     private let runner: BatchRunner
     private let prefixes: PrefixCache
-    private let sessions: SessionStore?
+    private let writer: SessionWriter?
+    private let identity: SequenceIdentity?
     private var scheduler: Scheduler
     private var speculator: Speculator
     private var requests: [RequestID: OpenRequest] = [:]
+    /// Requests that ended but for their files, which are being written.
+    private var saving: [RequestID: FinishReason] = [:]
     private var statistics = EngineStatistics()
     private let start = ContinuousClock.now
     /// Whether nothing can be computed before something happens outside.
@@ -24,12 +28,13 @@ final class EngineWorker {
 
     init(
         _ runner: BatchRunner, limits: SchedulerLimits, maximumPrefixes: Int,
-        speculation: SpeculationParameters? = nil, sessions: SessionStore?, tokenizer: Tokenizer?, workspaceBytes: Int,
-        mailbox: Mailbox, board: StatisticsBoard
+        speculation: SpeculationParameters? = nil, writer: SessionWriter?, identity: SequenceIdentity?,
+        tokenizer: Tokenizer?, workspaceBytes: Int, mailbox: Mailbox, board: StatisticsBoard
     ) {
         speculator = Speculator(speculation)
         self.runner = runner
-        self.sessions = sessions
+        self.writer = writer
+        self.identity = identity
         prefixes = PrefixCache(runner.cache, limit: maximumPrefixes)
         self.tokenizer = tokenizer
         self.mailbox = mailbox
@@ -44,6 +49,9 @@ final class EngineWorker {
         while turn() {}
         // What was submitted before the engine closed, and not taken yet, is told as well.
         for command in mailbox.take(waits: false, until: nil) { apply(command) }
+        // What came to its end is saved, however late it is.
+        _ = endSaves(waits: true)
+        writer?.close()
         for id in requests.keys.sorted() {
             _ = scheduler.remove(id)
             fail(id, EngineError.shutDown)
@@ -61,10 +69,11 @@ final class EngineWorker {
     func turn() -> Bool {
         // Looked at before the commands are: nothing is submitted once it is set.
         let closing = mailbox.closingTime
-        let isDrained = closing != nil && scheduler.isEmpty
+        let isDrained = closing != nil && scheduler.isEmpty && saving.isEmpty
         let deadline = scheduler.nextDeadline.map { start + $0 }
         for command in mailbox.take(waits: isIdle && !isDrained, until: deadline) { apply(command) }
-        if let closing, scheduler.isEmpty || closing <= .now { return false }
+        _ = endSaves(waits: false)
+        if let closing, scheduler.isEmpty && saving.isEmpty || closing <= .now { return false }
         step()
         return true
     }
@@ -74,6 +83,7 @@ final class EngineWorker {
         case .submit(let submission): admit(submission)
         case .cancel(let id): if scheduler.remove(id) { finish(Completion(id: id, reason: .cancelled)) }
         case .resume(let id): scheduler.setPaused(id, false)
+        case .saved: break
         }
     }
 
@@ -99,10 +109,14 @@ final class EngineWorker {
 
     private func step() {
         let watch = Stopwatch()
-        let memory = CacheMemory(runner.cache, prefixes: prefixes) { [unowned self] id in self.requests[id] }
+        let memory = CacheMemory(
+            runner.cache, prefixes: prefixes, awaitSaves: { [unowned self] in self.endSaves(waits: true) },
+            request: { [unowned self] id in self.requests[id] })
         var plan = scheduler.plan(now: .now - start, memory: memory)
         scheduler.addDrafts(to: &plan, memory: memory) { id, room in
-            requests[id].map { speculator.propose($0, room: room) } ?? 0
+            // What a request is told about its tokens is told once.
+            guard let request = requests[id], !request.request.reportsCache else { return 0 }
+            return speculator.propose(request, room: room)
         }
         for id in plan.preempted { requests[id]?.notePreemption() }
         for id in plan.removed { runner.cache.remove(id.rawValue) }
@@ -111,7 +125,10 @@ final class EngineWorker {
         defer { publish() }
         if plan.spans.isEmpty { return }
         // It was promised an arena that nothing else has left holes in.
-        if scheduler.runsExclusively { prefixes.removeAll() }
+        if scheduler.runsExclusively {
+            prefixes.removeAll()
+            _ = endSaves(waits: true)
+        }
         memory.prepare(plan.spans)
         let planned = watch.seconds
         do {
@@ -129,6 +146,8 @@ final class EngineWorker {
 
     private func run(_ plan: StepPlan) throws {
         for span in plan.spans { requests[span.id]?.noteStart() }
+        let observed = plan.spans.filter { requests[$0.id]?.request.reportsCache == true }
+        runner.recorder.observe(Set(observed.map(\.id.rawValue)))
         let pass = Stopwatch()
         try runner.run(plan.spans) { span in
             requests[span.id].map { speculator.tokens(span, of: $0) } ?? []
@@ -136,6 +155,7 @@ final class EngineWorker {
             runner.scorePrompts(plan.spans, hidden) { requests[$0] }
         }
         statistics.modelSeconds += pass.seconds
+        for span in observed { reportCache(span) }
         storePrefixes(plan.spans)
         var finishing: [RequestID: FinishReason] = [:]
         var failures: [RequestID: any Error] = [:]
@@ -186,6 +206,13 @@ final class EngineWorker {
         }
     }
 
+    private func reportCache(_ span: PlannedSpan) {
+        guard let request = requests[span.id] else { return }
+        let decisions = runner.recorder.decisions(of: span.id.rawValue)
+        guard let progress = request.progress(span, decisions: decisions, runner.cache) else { return }
+        if request.buffer.push(.cache(progress)) { scheduler.setPaused(span.id, true) }
+    }
+
     private func storePrefixes(_ spans: [PlannedSpan]) {
         if scheduler.runsExclusively { return }
         for span in spans where scheduler.isBoundary(span) {
@@ -196,25 +223,54 @@ final class EngineWorker {
     // MARK: Ends
 
     private func finish(_ completion: Completion) {
-        do {
-            try save(completion)
+        do throws(ModelError) {
+            if try save(completion) { return }
         } catch {
             return fail(completion.id, error)
         }
+        end(completion)
+    }
+
+    private func end(_ completion: Completion) {
         guard let request = close(completion.id) else { return }
         let summary = request.finished(completion.reason)
         statistics.finished[summary.reason, default: 0] += 1
         request.buffer.finish(.finished(summary))
     }
 
-    /// Saves a conversation that came to an end of its own; what was cut short is not worth one that is there.
-    private func save(_ completion: Completion) throws {
-        guard let request = requests[completion.id], let name = request.request.saving else { return }
+    /// Begins to save a conversation that came to an end of its own; what was cut short is not worth one that is there.
+    ///
+    /// - Returns: Whether the end comes when it is saved: ``endSaves(waits:)``.
+    private func save(_ completion: Completion) throws(ModelError) -> Bool {
+        guard let request = requests[completion.id], let name = request.request.saving, let writer, let identity
+        else { return false }
         switch completion.reason {
         case .stop, .stopString, .length, .contextLimit:
-            try sessions?.save(completion.id.rawValue, of: runner.cache, tokens: request.tokens, as: name)
-        case .memoryLimit, .deadline, .cancelled: break
+            let snapshot = try runner.cache.snapshot(
+                of: completion.id.rawValue, tokens: request.savedTokens, identity: identity)
+            saving[completion.id] = completion.reason
+            writer.write(SessionWriter.Job(id: completion.id, snapshot: snapshot, name: name))
+            return true
+        case .memoryLimit, .deadline, .cancelled: return false
         }
+    }
+
+    /// Ends the requests whose conversations were written, or could not be, and gives their memory back.
+    ///
+    /// - Parameter waits: Whether to wait for all of them.
+    /// - Returns: Whether there were any.
+    private func endSaves(waits: Bool) -> Bool {
+        guard !saving.isEmpty, let writer else { return false }
+        let ends = writer.takeEnded(waits: waits)
+        for end in ends {
+            guard let reason = saving.removeValue(forKey: end.id) else { continue }
+            if let error = end.error {
+                fail(end.id, error)
+            } else {
+                self.end(Completion(id: end.id, reason: reason))
+            }
+        }
+        return !ends.isEmpty
     }
 
     private func fail(_ id: RequestID, _ error: any Error) {

@@ -5,6 +5,8 @@ public enum GenerationEvent: Sendable, Hashable {
     case prompt([LogProbabilities])
     /// The next token.
     case token(GeneratedToken)
+    /// What the cache holds since the last step; only for requests that ask for it.
+    case cache(CacheProgress)
     /// The end; nothing follows.
     case finished(GenerationSummary)
 }

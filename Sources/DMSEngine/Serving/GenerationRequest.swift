@@ -34,8 +34,20 @@ public struct GenerationRequest: Sendable, Hashable {
     /// Where the conversation is saved when the request has come to an end of its own.
     ///
     /// A request that is cancelled, that fails or runs out of time or memory leaves what was there. The file is written
-    /// between two steps of the engine, and everyone waits for it.
+    /// while the engine goes on, and the stream ends when it is there; until then its memory is not given back.
     public let saving: SessionName?
+    /// What of the conversation is saved.
+    public let saved: SavedPart
+    /// Whether the stream tells what the cache holds, step by step: ``GenerationEvent/cache(_:)``.
+    public let reportsCache: Bool
+
+    /// What of a conversation a file gets.
+    public enum SavedPart: Sendable, Hashable {
+        /// All of it.
+        case conversation
+        /// The prompt, and what it continues: for a text that is read once and asked about often.
+        case prompt
+    }
 
     /// - Throws: ``ParameterError`` for a value out of range, or for a saved conversation whose tokens would have to be
     ///   reported; ``PromptError`` for a prompt that is empty and continues nothing.
@@ -43,7 +55,8 @@ public struct GenerationRequest: Sendable, Hashable {
         prompt: [Int32], sampling: SamplingParameters = .greedy, maximumTokens: Int, endTokens: Set<Int32> = [],
         stopStrings: [String] = [], logProbabilities: Int? = nil, grammar: Grammar? = nil,
         promptLogProbabilities: Int? = nil, timeLimit: Duration? = nil, cacheSalt: String? = nil,
-        continuing: SessionName? = nil, saving: SessionName? = nil
+        continuing: SessionName? = nil, saving: SessionName? = nil, saved: SavedPart = .conversation,
+        reportsCache: Bool = false
     ) throws {
         if prompt.isEmpty, continuing == nil { throw PromptError.empty }
         guard (1...Int(Int32.max)).contains(maximumTokens) else {
@@ -64,6 +77,10 @@ public struct GenerationRequest: Sendable, Hashable {
         if let timeLimit, timeLimit <= .zero {
             throw ParameterError(field: "timeLimit", found: "\(timeLimit)", required: "a positive time")
         }
+        if saved == .prompt, maximumTokens != 1 {
+            throw ParameterError(
+                field: "maximumTokens", found: "\(maximumTokens)", required: "1, where the prompt alone is saved")
+        }
         _ = try StopStringFilter(stopStrings)
         self.prompt = prompt
         self.sampling = sampling
@@ -77,5 +94,7 @@ public struct GenerationRequest: Sendable, Hashable {
         self.cacheSalt = cacheSalt
         self.continuing = continuing
         self.saving = saving
+        self.saved = saved
+        self.reportsCache = reportsCache
     }
 }

@@ -88,6 +88,7 @@ extension GenerationStream {
             switch event {
             case .prompt(let probabilities): prompt = probabilities
             case .token(let token): tokens.append(token)
+            case .cache: break
             case .finished(let summary):
                 return Result(
                     tokens: tokens.map(\.id), text: tokens.map(\.text).joined() + summary.text,

@@ -21,6 +21,8 @@ final class Mailbox: @unchecked Sendable {
         case cancel(RequestID)
         /// A paused request's consumer has read.
         case resume(RequestID)
+        /// A conversation was written to its file, or could not be.
+        case saved
     }
 
     private let lock = ConditionLock()

@@ -21,6 +21,8 @@ final class OpenRequest {
     /// What is known of the prompt's own tokens, for a request that asked for it.
     var promptScores: PromptScores?
     var prefixLookup: PrefixCache.Lookup?
+    /// Tokens that the client was told of, where it asked to be.
+    var reportedTokens = 0
     private let submitted: ContinuousClock.Instant
     private var started: ContinuousClock.Instant?
     private var firstToken: ContinuousClock.Instant?
@@ -77,6 +79,9 @@ final class OpenRequest {
         let isComplete = isEnd || constraint?.isComplete == true
         return (event, !isEnd && assembler?.isStopped == true ? .stopString : isComplete ? .stop : nil)
     }
+
+    /// The tokens that its file gets.
+    var savedTokens: [Int32] { request.saved == .prompt ? Array(tokens[..<promptCount]) : tokens }
 
     /// The last event.
     func finished(_ reason: FinishReason) -> GenerationSummary {

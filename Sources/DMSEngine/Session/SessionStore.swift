@@ -17,6 +17,8 @@ struct SessionStore: Sendable {
             retention: model.dms.map { (rule: $0.rule, assembly: $0.assembly) }, eviction: eviction)
     }
 
+    // MARK: Reading
+
     /// Opens a conversation that was saved.
     ///
     /// - Throws: `CheckpointError` for a file that is missing, damaged, a link, or of something else.
@@ -26,8 +28,84 @@ struct SessionStore: Sendable {
         return file
     }
 
-    func save(_ sequence: Int, of cache: CompactAttention, tokens: [Int32], as name: SessionName) throws {
-        try cache.save(sequence, tokens: tokens, identity: identity, to: folder.file(name))
+    /// An owner's conversations, by name.
+    func list(of owner: SessionOwner?) -> [SavedSession] {
+        names(of: owner).compactMap { session($0) }
+    }
+
+    /// - Returns: What is saved under a name; `nil` for nothing.
+    func session(_ name: SessionName) -> SavedSession? {
+        let path = folder.file(name)
+        guard let file = SessionDirectory.file(at: path) else { return nil }
+        let contents = Result { () throws(CheckpointError) in
+            try SequenceSummary(path: path, identity: identity, followsLinks: false)
+        }
+        return SavedSession(
+            name: name, saved: file.saved, byteCount: file.bytes,
+            contents: contents.mapError { SavedSession.Unusable($0) })
+    }
+
+    private func names(of owner: SessionOwner?) -> [SessionName] {
+        SessionDirectory.names(in: folder.folder(of: owner)).compactMap { file in
+            guard file.hasSuffix(SessionFolder.suffix) else { return nil }
+            return try? SessionName(String(file.dropLast(SessionFolder.suffix.count)), owner: owner)
+        }
+    }
+
+    // MARK: Writing
+
+    /// Whether a conversation can be saved under a name, as far as that is known before it is computed.
+    ///
+    /// - Throws: ``SessionError`` when a limit is reached.
+    func requireRoom(for name: SessionName) throws(SessionError) {
+        let isNew = SessionDirectory.file(at: folder.file(name)) == nil
+        if isNew, folder.limits.count != .max, names(of: name.owner).count >= folder.limits.count {
+            throw .tooMany(limit: folder.limits.count)
+        }
+        try requireBytes(isNew ? 1 : 0, for: name)
+    }
+
+    /// Writes a conversation, in place of what had its name.
+    ///
+    /// Called by one thread at a time, so that limits hold.
+    ///
+    /// - Throws: ``SessionError`` beyond a limit, `CheckpointError` when the system refuses to write.
+    func write(_ snapshot: SequenceSnapshot, as name: SessionName) throws {
+        try requireRoom(for: name)
+        try requireBytes(snapshot.byteCount, for: name)
+        if name.owner != nil, let reason = SessionDirectory.makeFolder(folder.folder(of: name.owner)) {
+            throw CheckpointError(file: folder.folder(of: name.owner), found: reason, required: "a folder")
+        }
+        try snapshot.write(to: folder.file(name))
+    }
+
+    /// - Throws: ``SessionError`` for a name without a file, `CheckpointError` when the system refuses.
+    func remove(_ name: SessionName) throws {
+        let path = folder.file(name)
+        guard SessionDirectory.file(at: path) != nil else { throw SessionError.notFound(name) }
+        if let reason = SessionDirectory.remove(path) {
+            throw CheckpointError(file: path, found: reason, required: "a file that can be removed")
+        }
+    }
+
+    /// - Parameter bytes: Of the new file.
+    private func requireBytes(_ bytes: Int, for name: SessionName) throws(SessionError) {
+        let limit = folder.limits.bytes
+        if limit == .max { return }
+        let used = usedBytes - (SessionDirectory.file(at: folder.file(name))?.bytes ?? 0)
+        guard bytes <= limit - used else { throw .tooLarge(neededBytes: bytes, limit: limit) }
+    }
+
+    /// Bytes of all owners' files.
+    private var usedBytes: Int {
+        func bytes(in path: String) -> Int {
+            SessionDirectory.names(in: path).reduce(0) { total, name in
+                guard name.hasSuffix(SessionFolder.suffix) else { return total }
+                return total + (SessionDirectory.file(at: "\(path)/\(name)")?.bytes ?? 0)
+            }
+        }
+        let owners = SessionDirectory.names(in: folder.path).map { "\(folder.path)/\($0)" }
+        return owners.filter { SessionDirectory.isFolder($0) }.reduce(bytes(in: folder.path)) { $0 + bytes(in: $1) }
     }
 }
 

@@ -1,3 +1,4 @@
+import DMSCheckpoint
 import DMSEngine
 import DMSGrammar
 import DMSTokenizer
@@ -18,6 +19,8 @@ extension APIError {
             self.init(
                 status: 400, kind: .invalidRequest, message: "\(error)", parameter: "response_format",
                 code: error == .deadEnd ? "response_format_dead_end" : "response_format_too_complex")
+        case let error as SessionError: self = .session(error)
+        case is CheckpointError: self = .sessionNotSaved
         case let error as TokenizerError:
             self = .invalid("tokens", found: error.found, required: error.required)
         default: self = .internalFailure
@@ -39,6 +42,19 @@ extension APIError {
                 status: 503, kind: .server, message: "the server is shutting down", code: "shutting_down",
                 retryAfterSeconds: 5)
         }
+    }
+
+    private static func session(_ error: SessionError) -> APIError {
+        let (status, code) =
+            switch error {
+            case .notKept: (400, "sessions_not_enabled")
+            case .notFound: (404, "session_not_found")
+            case .unusable: (400, "session_unusable")
+            case .tooMany, .tooLarge: (400, "session_limit_exceeded")
+            }
+        let advice = error == .notKept ? "; dms serve --sessions DIR does" : ""
+        return APIError(
+            status: status, kind: .invalidRequest, message: "\(error)\(advice)", parameter: "session", code: code)
     }
 
     /// The API's names for the engine's parameters.

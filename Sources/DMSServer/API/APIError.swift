@@ -77,6 +77,16 @@ extension APIError {
         APIError(status: 400, kind: .invalidRequest, message: "the request's body: \(what)", code: "invalid_json")
     }
 
+    /// The time of a request was not enough.
+    static let timeout = APIError(
+        status: 504, kind: .server, message: "the request's time was over before its answer was complete",
+        code: "timeout")
+
+    /// The system refused to write a conversation; what it said is for the log.
+    static let sessionNotSaved = APIError(
+        status: 500, kind: .server, message: "the conversation was not saved; the server's log says why",
+        code: "session_not_saved")
+
     /// A failure that is no fault of the client's; what it was is for the log.
     static let internalFailure = APIError(
         status: 500, kind: .server, message: "the server failed; its log says more", code: "internal_error")

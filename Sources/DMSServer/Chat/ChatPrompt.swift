@@ -1,29 +1,59 @@
-import DMSTokenizer
+package import DMSTokenizer
 
 /// Writes conversations as tokens.
 ///
 /// Only the template's own markers become special tokens. What people write is text, whatever it looks like, so no
 /// message can pretend to be another.
-struct ChatPrompt {
-    let template: ChatTemplate
-    let tokenizer: Tokenizer
+package struct ChatPrompt {
+    package let template: ChatTemplate
+    package let tokenizer: Tokenizer
+
+    package init(template: ChatTemplate, tokenizer: Tokenizer) {
+        self.template = template
+        self.tokenizer = tokenizer
+    }
 
     /// The tokens of a conversation, up to where the model's answer begins.
-    func tokens(_ messages: [ChatMessage]) -> [Int32] {
-        var pieces: [Piece] = []
-        for message in messages { pieces += opening(message.role) + closing(message.content) }
-        pieces += opening(.assistant)
-        return tokenizer.prefixIDs + encode(merged(pieces))
+    ///
+    /// - Parameter opensAnswer: Whether an answer begins.
+    package func tokens(_ messages: [ChatMessage], opensAnswer: Bool = true) -> [Int32] {
+        tokenizer.prefixIDs + encode(merged(pieces(messages) + (opensAnswer ? opening(.assistant) : [])))
+    }
+
+    /// The tokens that go on from a conversation, up to where the model's answer begins.
+    ///
+    /// - Parameter saved: All tokens of the conversation; an answer that was cut short at its end is closed.
+    package func continuation(_ messages: [ChatMessage], after saved: [Int32]) -> [Int32] {
+        encode(merged(missingEnd(of: saved) + pieces(messages) + opening(.assistant)))
     }
 
     /// Ids that end an answer.
-    var endTokens: Set<Int32> { Set(template.endTokens.compactMap { tokenizer.id(of: $0) }) }
+    package var endTokens: Set<Int32> { Set(template.endTokens.compactMap { tokenizer.id(of: $0) }) }
 
     // MARK: Pieces
 
     private enum Piece: Equatable {
         case marker(String)
         case text(String)
+    }
+
+    private func pieces(_ messages: [ChatMessage]) -> [Piece] {
+        messages.flatMap { opening($0.role) + closing($0.content) }
+    }
+
+    /// What the last message of a conversation lacks of its end: a model writes the marker, if it comes to an end, and
+    /// nothing behind it.
+    private func missingEnd(of saved: [Int32]) -> [Piece] {
+        let isClosed = saved.last.map(endTokens.contains) ?? true
+        switch template {
+        case .llama3: return isClosed ? [] : [.marker("<|eot_id|>")]
+        case .chatML:
+            if isClosed { return [.text("\n")] }
+            let lineBreak = tokenizer.encode("\n", addSpecialTokens: false, parseSpecialTokens: false)
+            let isWhole = saved.dropLast(lineBreak.count).last.map(endTokens.contains) ?? false
+            return isWhole && saved.suffix(lineBreak.count).elementsEqual(lineBreak)
+                ? [] : [.marker("<|im_end|>"), .text("\n")]
+        }
     }
 
     private func opening(_ role: ChatMessage.Role) -> [Piece] {

@@ -31,6 +31,7 @@ struct ChoiceAssembler: Sendable {
         case .prompt(let probabilities):
             return ChoicePiece(index: index, text: prompt.text, probabilities: echoed(probabilities))
         case .token(let token): return piece(token)
+        case .cache(let progress): return ChoicePiece(index: index, cache: progress)
         case .finished(let summary):
             return ChoicePiece(
                 index: index, text: summary.text, probabilities: reportsProbabilities ? [] : nil,
@@ -69,10 +70,7 @@ struct ChoiceAssembler: Sendable {
         switch reason {
         case .stop, .stopString: return .stop
         case .length, .contextLimit, .memoryLimit: return .length
-        case .deadline:
-            throw APIError(
-                status: 504, kind: .server, message: "the request's time was over before its answer was complete",
-                code: "timeout")
+        case .deadline: throw APIError.timeout
         case .cancelled: throw CancellationError()
         }
     }

@@ -19,7 +19,7 @@ struct GenerationRun: Sendable {
         tokenizer = model.tokenizer
         self.onEnd = onEnd
         // Streams that are dropped on the way out end their requests.
-        streams = try job.requests.map { try model.engine.submit($0) }
+        streams = try job.requests.map { try model.submit($0) }
     }
 
     func cancel() { for stream in streams { stream.cancel() } }
@@ -49,7 +49,13 @@ struct GenerationRun: Sendable {
         if !text.isEmpty { try await emit(text) }
         let usage = try await forEachBatch { pieces in
             var text = ""
-            for piece in pieces { encoder.append(piece, to: &text) }
+            for piece in pieces {
+                if let cache = piece.cache {
+                    encoder.append(job.format.cacheChunk(cache, choice: piece.index, tokenizer), to: &text)
+                } else {
+                    encoder.append(piece, to: &text)
+                }
+            }
             try await emit(text)
         }
         if job.includesUsage { try await emit(ServerSentEvents.event(job.format.usageChunk(usage))) }

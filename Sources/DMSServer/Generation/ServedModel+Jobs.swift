@@ -10,21 +10,25 @@ struct JobSettings: Sendable {
     var requestID: String
     /// Who shares stored prefixes: requests with the same API key.
     var cacheSalt: String?
+    /// Whose saved conversations the request means.
+    var sessionOwner: SessionOwner?
 }
 
 extension ServedModel {
     /// - Throws: `APIError` for a request that this model cannot serve.
     func job(_ request: CompletionRequest, _ settings: JobSettings) throws(APIError) -> GenerationJob {
         try requireName(request.options.model)
+        let session = try session(request.options.session, settings)
+        let isNew = session.continuing == nil
         var prompts: [[Int32]] = []
         var echoes: [String] = []
         for prompt in request.prompts {
             let tokens: [Int32]
             switch prompt {
-            case .text(let text): tokens = tokenizer.encode(text, addSpecialTokens: request.addsSpecialTokens)
+            case .text(let text): tokens = tokenizer.encode(text, addSpecialTokens: request.addsSpecialTokens && isNew)
             case .tokens(let ids): tokens = ids
             }
-            try check(tokens, settings.limits, field: "prompt")
+            if isNew || !tokens.isEmpty { try check(tokens, settings.limits, field: "prompt") }
             prompts.append(tokens)
             echoes.append(request.echoes ? try echo(prompt) : "")
         }
@@ -32,7 +36,7 @@ extension ServedModel {
         let promptProbabilities = request.echoes ? request.logProbabilities : nil
         if let promptProbabilities { try checkSize(of: prompts, request.options, top: promptProbabilities) }
         return try job(
-            prompts, echoes, request.options, settings, maximumTokens: request.maximumTokens,
+            prompts, echoes, request.options, session, settings, maximumTokens: request.maximumTokens,
             logProbabilities: request.logProbabilities, promptProbabilities: promptProbabilities,
             endTokens: endTokens, CompletionFormat(header: header))
     }
@@ -40,20 +44,15 @@ extension ServedModel {
     /// - Throws: `APIError` for a request that this model cannot serve.
     func job(_ request: ChatRequest, _ settings: JobSettings) throws(APIError) -> GenerationJob {
         try requireName(request.options.model)
-        guard let chatTemplate else {
-            let tokens = ChatTemplate.allCases.map { $0.requiredTokens.joined(separator: " ") }
-            throw APIError(
-                status: 400, kind: .invalidRequest,
-                message: "the model \(name) serves no chats: its special tokens speak for no template or for several, "
-                    + "required \(tokens.joined(separator: " or ")); /v1/completions serves it",
-                parameter: "model", code: "chat_not_supported")
-        }
-        let prompt = ChatPrompt(template: chatTemplate, tokenizer: tokenizer)
-        let tokens = prompt.tokens(request.messages)
+        let prompt = try chatPrompt()
+        let session = try session(request.options.session, settings)
+        let tokens =
+            session.continuing.map { prompt.continuation(request.messages, after: $0.tokens) }
+            ?? prompt.tokens(request.messages)
         try check(tokens, settings.limits, field: "messages")
         let header = AnswerHeader(id: "chatcmpl-" + settings.requestID, created: WallClock.seconds, model: name)
         return try job(
-            [tokens], [""], request.options, settings,
+            [tokens], [""], request.options, session, settings,
             maximumTokens: request.maximumTokens ?? settings.limits.defaultChatTokens,
             logProbabilities: request.logProbabilities, endTokens: endTokens.union(prompt.endTokens),
             ChatFormat(header: header))
@@ -68,6 +67,17 @@ extension ServedModel {
             required: "at most \(ServerLimits.echoedProbabilities): prompt tokens times n times (logprobs + 1)")
     }
 
+    /// - Throws: `APIError` for a model that is no partner in a conversation.
+    func chatPrompt() throws(APIError) -> ChatPrompt {
+        if let chatTemplate { return ChatPrompt(template: chatTemplate, tokenizer: tokenizer) }
+        let tokens = ChatTemplate.allCases.map { $0.requiredTokens.joined(separator: " ") }
+        throw APIError(
+            status: 400, kind: .invalidRequest,
+            message: "the model \(name) serves no chats: its special tokens speak for no template or for several, "
+                + "required \(tokens.joined(separator: " or ")); /v1/completions serves it",
+            parameter: "model", code: "chat_not_supported")
+    }
+
     private func echo(_ prompt: CompletionRequest.Prompt) throws(APIError) -> String {
         switch prompt {
         case .text(let text): return text
@@ -80,7 +90,7 @@ extension ServedModel {
         }
     }
 
-    private func check(_ tokens: [Int32], _ limits: ServerLimits, field: String) throws(APIError) {
+    func check(_ tokens: [Int32], _ limits: ServerLimits, field: String) throws(APIError) {
         if tokens.isEmpty {
             throw .invalid(field, found: "no token", required: "at least one", code: "empty_prompt")
         }
@@ -92,9 +102,9 @@ extension ServedModel {
     }
 
     private func job(
-        _ prompts: [[Int32]], _ echoes: [String], _ options: GenerationOptions, _ settings: JobSettings,
-        maximumTokens: Int, logProbabilities: Int?, promptProbabilities: Int? = nil, endTokens: Set<Int32>,
-        _ format: any AnswerFormat
+        _ prompts: [[Int32]], _ echoes: [String], _ options: GenerationOptions, _ session: JobSession,
+        _ settings: JobSettings, maximumTokens: Int, logProbabilities: Int?, promptProbabilities: Int? = nil,
+        endTokens: Set<Int32>, _ format: any AnswerFormat
     ) throws(APIError) -> GenerationJob {
         let grammar = try grammars.grammar(options.responseFormat)
         var requests: [GenerationRequest] = []
@@ -109,7 +119,8 @@ extension ServedModel {
                             endTokens: options.ignoresEnd ? [] : endTokens, stopStrings: options.stopStrings,
                             logProbabilities: logProbabilities, grammar: grammar,
                             promptLogProbabilities: promptProbabilities, timeLimit: settings.timeLimit,
-                            cacheSalt: settings.cacheSalt))
+                            cacheSalt: settings.cacheSalt, continuing: session.continuing?.name,
+                            saving: session.saving, reportsCache: options.reportsCache))
                 }
             }
         } catch {

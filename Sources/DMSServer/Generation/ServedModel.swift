@@ -1,6 +1,7 @@
 public import DMSCheckpoint
 public import DMSEngine
 import DMSModel
+import DMSPolicy
 import DMSTokenizer
 
 /// A model as clients see it: its name, what its checkpoint recommends, and the engine behind it.
@@ -46,7 +47,11 @@ public struct ServedModel: Sendable {
         defaults = SamplingDefaults(generation)
         endTokens = Set(generation.endOfTextIDs)
         listing = ModelDescription(
-            name: name, created: WallClock.seconds, positions: engine.model.configuration.maximumPositions)
+            name: name, created: WallClock.seconds, positions: engine.model.configuration.maximumPositions,
+            details: ModelDetails(
+                chatTemplate: self.chatTemplate, layers: engine.model.configuration.layerCount,
+                keyValueHeads: engine.model.configuration.keyValueHeadCount, window: engine.model.dms?.rule.window,
+                keepsSessions: engine.keepsSessions))
     }
 
     private static func isNameByte(_ byte: UInt8) -> Bool {

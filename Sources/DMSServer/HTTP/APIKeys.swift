@@ -45,9 +45,14 @@ public struct APIKeys: Sendable, Hashable {
     /// Whether a request's `Authorization` lets it in.
     func accepts(authorization: String?) -> Bool {
         if isEmpty { return true }
+        return Self.key(inAuthorization: authorization).map { accepts($0.utf8) } ?? false
+    }
+
+    /// What a request's `Authorization` presents as a key.
+    static func key(inAuthorization authorization: String?) -> Substring? {
         let scheme = "bearer "
-        guard let authorization, authorization.lowercased().hasPrefix(scheme) else { return false }
-        return accepts(authorization.utf8.dropFirst(scheme.utf8.count))
+        guard let authorization, authorization.lowercased().hasPrefix(scheme) else { return nil }
+        return authorization.dropFirst(scheme.count)
     }
 }
 

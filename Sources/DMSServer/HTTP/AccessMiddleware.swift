@@ -8,6 +8,8 @@ struct AccessMiddleware: RouterMiddleware {
 
     let hosts: HostPolicy
     let keys: APIKeys
+    /// Whether the page at `/` is served, which has nothing to hide and asks for a key itself.
+    let isPageOpen: Bool
 
     func handle(
         _ request: Request, context: ServerContext, next: (Request, ServerContext) async throws -> Response
@@ -18,7 +20,7 @@ struct AccessMiddleware: RouterMiddleware {
                 code: "host_not_allowed")
         }
         // Probes have no keys, and learn nothing but that the server is there.
-        let isProbe = context.endpointPath == "/health"
+        let isProbe = context.endpointPath == "/health" || isPageOpen && context.endpointPath == "/"
         guard isProbe || keys.accepts(authorization: request.headers[.authorization]) else {
             throw APIError(
                 status: 401, kind: .invalidRequest,

@@ -22,7 +22,7 @@ struct ErrorMiddleware: RouterMiddleware {
             return notFound(request)
         } catch {
             let answer = APIError(error)
-            if answer == .internalFailure {
+            if answer.status == 500 {
                 context.logger.error("request failed", metadata: ["error": "\(error)"])
             }
             return Response(answer)

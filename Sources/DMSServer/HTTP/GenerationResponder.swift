@@ -57,7 +57,7 @@ struct GenerationResponder: Sendable {
             } catch let error where !(error is CancellationError) {
                 // The status is long gone, so the stream itself has to say it.
                 let answer = APIError(error)
-                if answer == .internalFailure { logger.error("stream failed", metadata: ["error": "\(error)"]) }
+                if answer.status == 500 { logger.error("stream failed", metadata: ["error": "\(error)"]) }
                 try await send(ServerSentEvents.event(answer.json))
             }
             try await send(ServerSentEvents.done)

@@ -17,6 +17,7 @@ struct ServerRoutes: Sendable {
     private static let methods = [
         "/health": "GET", "/metrics": "GET", "/v1/models": "GET", "/v1/completions": "POST",
         "/v1/chat/completions": "POST", "/tokenize": "POST", "/detokenize": "POST",
+        SessionRoutes.path: "GET, POST",
     ]
 
     func router() -> Router<ServerContext> {
@@ -26,7 +27,7 @@ struct ServerRoutes: Sendable {
         router.add(
             middleware: AccessMiddleware(
                 hosts: HostPolicy(bound: configuration.host, allowed: configuration.allowedHosts),
-                keys: configuration.keys))
+                keys: configuration.keys, isPageOpen: configuration.playground != nil))
         router.get("/health") { _, _ in health() }
         router.get("/metrics") { _, _ in
             Response(text: metricsReport.text, contentType: MetricsText.contentType)
@@ -50,6 +51,14 @@ struct ServerRoutes: Sendable {
         router.post("/detokenize") { request, context in
             Response(try detokenize(try DetokenizeRequest(try await bodies.object(request, context))))
         }
+        SessionRoutes(
+            model: model, bodies: bodies, connections: connections, metrics: metrics,
+            settings: { settings($0, $1) }
+        ).add(to: router)
+        if let examples = configuration.playground {
+            let page = PlaygroundPage(examples: examples)
+            router.get("/") { _, _ in page.response }
+        }
         return router
     }
 
@@ -71,7 +80,12 @@ struct ServerRoutes: Sendable {
         // Without keys whatever a client presents means nothing, and everybody is one.
         JobSettings(
             limits: configuration.limits, timeLimit: configuration.requestTimeLimit, requestID: context.requestID,
-            cacheSalt: configuration.keys.isEmpty ? nil : request.headers[.authorization])
+            cacheSalt: configuration.keys.isEmpty ? nil : request.headers[.authorization],
+            sessionOwner: configuration.keys.isEmpty
+                ? nil
+                : APIKeys.key(inAuthorization: request.headers[.authorization]).map {
+                    SessionOwner(secret: String($0))
+                })
     }
 
     private func health() -> Response {

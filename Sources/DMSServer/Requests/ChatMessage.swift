@@ -1,18 +1,18 @@
 import DMSJSON
 
 /// One message of a conversation.
-struct ChatMessage: Sendable, Hashable {
-    enum Role: String, Sendable, Hashable, CaseIterable {
+package struct ChatMessage: Sendable, Hashable {
+    package enum Role: String, Sendable, Hashable, CaseIterable {
         case system, user, assistant
     }
 
     /// What clients send back of an answer, beside its text: nothing of it is ever set here.
     private static let emptyKeys = ["refusal", "annotations", "audio", "function_call", "tool_calls", "name"]
 
-    var role: Role
-    var content: String
+    package var role: Role
+    package var content: String
 
-    init(role: Role, content: String) {
+    package init(role: Role, content: String) {
         self.role = role
         self.content = content
     }

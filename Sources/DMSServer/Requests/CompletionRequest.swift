@@ -35,8 +35,11 @@ struct CompletionRequest: Sendable, Hashable {
         echoes = try fields.boolean("echo") ?? false
         logProbabilities = try fields.integer("logprobs", in: 0...LogProbabilities.largestCount)
         addsSpecialTokens = try fields.boolean("add_special_tokens") ?? true
-        prompts = try Self.prompts(fields)
+        prompts = try Self.prompts(fields, mayBeEmpty: options.session.continuing != nil)
         try AcceptedFields.checkCompletion(fields, choices: options.choices)
+        guard prompts.count == 1 || options.session.isEmpty else {
+            throw .invalid("prompt", found: "\(prompts.count) prompts", required: "one with a session")
+        }
         guard prompts.count * options.choices <= limits.choices else {
             throw .invalid(
                 "n", found: "\(prompts.count) prompts with \(options.choices) choices each",
@@ -45,12 +48,14 @@ struct CompletionRequest: Sendable, Hashable {
     }
 
     /// A string, a list of token ids, or a list of either.
-    private static func prompts(_ fields: Fields) throws(APIError) -> [Prompt] {
+    ///
+    /// - Parameter mayBeEmpty: Whether the text may be, because it follows another.
+    private static func prompts(_ fields: Fields, mayBeEmpty: Bool) throws(APIError) -> [Prompt] {
         let path = fields.path("prompt")
         guard let value = fields["prompt"] else {
             throw .invalid(path, found: "nothing", required: "a text or token ids")
         }
-        if let text = value.stringValue { return [try prompt(text, path)] }
+        if let text = value.stringValue { return [mayBeEmpty ? .text(text) : try prompt(text, path)] }
         guard let list = value.arrayValue, let first = list.first else {
             throw .invalid(
                 path, found: value.arrayValue == nil ? value.kind : "an empty list", required: "a text or token ids")

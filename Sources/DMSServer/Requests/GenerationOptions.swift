@@ -3,7 +3,8 @@ import DMSJSON
 /// What text completions and chats have in common.
 struct GenerationOptions: Sendable, Hashable {
     static let keys =
-        ["model", "n", "stop", "stream", "stream_options", "ignore_eos", "response_format"] + SamplingFields.keys
+        ["model", "n", "stop", "stream", "stream_options", "ignore_eos", "response_format", "session", "dms"]
+        + SamplingFields.keys
         + AcceptedFields.common
 
     /// The name of a served model.
@@ -19,6 +20,10 @@ struct GenerationOptions: Sendable, Hashable {
     /// What kind of text the answer has to be.
     var responseFormat = ResponseFormat.text
     var sampling = SamplingFields()
+    /// The saved conversation that is meant: an extension.
+    var session = SessionField()
+    /// Whether a stream tells what the cache holds: an extension.
+    var reportsCache = false
 
     init(_ fields: Fields, limits: ServerLimits) throws(APIError) {
         guard let model = try fields.string("model") else {
@@ -36,6 +41,8 @@ struct GenerationOptions: Sendable, Hashable {
                 fields.path("ignore_eos"), found: "true", required: "false with a response_format, which has an end")
         }
         sampling = try SamplingFields(fields)
+        session = try SessionField(fields, choices: choices)
+        reportsCache = try CacheField.isWanted(fields, streams: streams)
         try AcceptedFields.checkCommon(fields)
     }
 

@@ -1,3 +1,5 @@
+import DMSEngine
+
 /// Why an answer ended, in OpenAI's words.
 enum ChoiceEnd: String, Sendable, Hashable {
     /// An end token or a stop string.
@@ -14,6 +16,8 @@ struct ChoicePiece: Sendable, Hashable {
     var probabilities: [TokenProbability]?
     /// Set on the last piece.
     var end: ChoiceEnd?
+    /// What the cache holds, in a piece of its own.
+    var cache: CacheProgress?
 }
 
 /// One continuation from its beginning to its end.

@@ -1,0 +1,24 @@
+public import DMSCache
+public import DMSCheckpoint
+
+/// A conversation that was saved.
+public struct SavedSession: Sendable {
+    public let name: SessionName
+    /// When, in seconds since 1970.
+    public let saved: Int64
+    /// Bytes of its file.
+    public let byteCount: Int
+    /// What it is, or why it cannot be used here.
+    public let contents: Result<SequenceSummary, Unusable>
+
+    /// A file that is damaged, or was made with something else.
+    public struct Unusable: Error, Sendable, Hashable {
+        /// Names what is wrong, and no path.
+        public let reason: String
+
+        public init(_ error: CheckpointError) {
+            let place = error.subject.map { "\($0): " } ?? ""
+            reason = "\(place)found \(error.found), required \(error.required)"
+        }
+    }
+}
