@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 
+if len(sys.argv) < 2:
+    sys.exit(__doc__)
 DMS = sys.argv[1]
 OPTIONS = sys.argv[2:]
 TOKENS = 200

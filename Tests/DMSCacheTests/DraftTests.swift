@@ -53,7 +53,7 @@ import Testing
         let retention = rule.0 < 0 ? nil : try retention(window: rule.0, shift: rule.1)
         var random = SeededGenerator(seed: UInt64(3000 + rule.0))
         var takenBack = 0
-        for trial in 0..<8 as Range<UInt64> {
+        for trial in 0..<3 as Range<UInt64> {
             let slots = [1, 2, 4, 8][Int.random(in: 0..<4, using: &random)]
             let rate = Float.random(in: 0...1, using: &random)
             let twins = (0..<2).map { Twin($0, count: 90, rate: rate, seed: trial * 10 + UInt64($0)) }
@@ -80,7 +80,7 @@ import Testing
                 try drafted.checkInvariants()
             }
         }
-        #expect(takenBack > 100)
+        #expect(takenBack > 30)
     }
 
     /// A pass of drafts of both, perhaps beside a prompt, and the same decoded.
@@ -95,9 +95,11 @@ import Testing
             DraftPart.draft(
                 $0.sequence, at: $0.position, $0.right, $0.wrong, rows: $1.0, accepted: $1.1)
         }
-        let hasPrompt = Bool.random(using: &random)
-        let neighbour = Twin(7, count: 30, rate: 0.5, seed: 77)
-        if hasPrompt { parts.insert(neighbour.prompt(Int.random(in: 2...30, using: &random)), at: 1) }
+        let hasPrompt = Int.random(in: 0..<4, using: &random) == 0
+        if hasPrompt {
+            let neighbour = Twin(7, count: 30, rate: 0.5, seed: 77)
+            parts.insert(neighbour.prompt(Int.random(in: 2...30, using: &random)), at: 1)
+        }
         var outputs = try DraftPart.play(parts, drafted)
         if hasPrompt {
             outputs.remove(at: 1)
@@ -153,8 +155,8 @@ import Testing
 
     /// A pass with drafts begins exactly when it is said to fit, and the budget holds to the byte.
     @Test func budgetsHold() throws {
-        let counts = try (0..<30 as Range<UInt64>).map { try refusals(seed: $0) }
-        #expect(counts.count { $0 > 0 } > 10)
+        let counts = try (0..<12 as Range<UInt64>).map { try refusals(seed: $0) }
+        #expect(counts.count { $0 > 0 } > 4)
     }
 
     /// - Returns: How many passes did not fit.
