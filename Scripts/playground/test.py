@@ -1,4 +1,4 @@
-"""Uses the playground in a real browser as a person would; with a third argument it makes the pictures of docs/images.
+"""Uses the playground in a real browser as a person would; with a folder it makes pictures of it first.
 
 Usage: test.py CHROMIUM ADDRESS CHAT_ADDRESS WORK_FOLDER [PICTURE_FOLDER]
 ADDRESS serves the model that comes along, CHAT_ADDRESS one with a template for chats; both save conversations.
