@@ -27,6 +27,7 @@ Scripts/make-chat-copy.sh "$work/recall-chat"
 serve() {
     local name=$1
     shift
+    : >"$work/log-$name"
     "$dms" serve "$@" --port 0 --sessions "$work/sessions-$name" 2>"$work/log-$name" &
     servers+=($!)
     for _ in $(seq 300); do
