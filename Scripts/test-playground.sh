@@ -27,6 +27,7 @@ Scripts/make-chat-copy.sh "$work/recall-chat"
 serve() {
     local name=$1
     shift
+    : >"$work/log-$name"
     "$dms" serve "$@" --port 0 --sessions "$work/sessions-$name" 2>"$work/log-$name" &
     servers+=($!)
     for _ in $(seq 300); do
@@ -38,7 +39,8 @@ serve() {
 }
 
 # Not in a subshell, which would not tell of the process.
-serve plain >"$work/address"
+# A page that is new does not know what became of tokens that the server had computed for another: none for pictures.
+serve plain ${pictures:+--max-prefixes 0} >"$work/address"
 address=$(cat "$work/address")
 serve chat --model "$work/recall-chat" >"$work/address"
 chat_address=$(cat "$work/address")

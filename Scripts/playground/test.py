@@ -1,4 +1,4 @@
-"""Uses the playground in a real browser as a person would; with a third argument it makes the pictures of docs/images.
+"""Uses the playground in a real browser as a person would; with a folder it makes pictures of it first.
 
 Usage: test.py CHROMIUM ADDRESS CHAT_ADDRESS WORK_FOLDER [PICTURE_FOLDER]
 ADDRESS serves the model that comes along, CHAT_ADDRESS one with a template for chats; both save conversations.
@@ -132,9 +132,15 @@ def keeps_conversations(browser, address):
     browser.wait("document.querySelectorAll('.message.assistant').length === 3 && " + IDLE)
     click(browser, "#sessions li button:last-child")
     browser.wait("document.querySelectorAll('#sessions li').length === 0")
-    # Nothing that a page should not do, on a phone either: no line is wider than the screen.
+    # On a phone nothing is wider than the screen.
     browser.size(390, 844, 2, True)
-    assert browser.run("document.documentElement.scrollWidth") <= 390
+    browser.open(address)
+    browser.wait("document.querySelector('#model').textContent === 'recall-chat'")
+    browser.run("for (const card of document.querySelectorAll('details')) card.open = true")
+    wide = browser.run(
+        "[...document.querySelectorAll('body *')].filter((element) => element.getBoundingClientRect().right > 391)"
+        ".map((element) => element.outerHTML.slice(0, 80))")
+    assert browser.run("document.documentElement.scrollWidth") <= 390, wide
     browser.size(1280, 860)
 
 
@@ -160,12 +166,13 @@ def main():
     program, address, chat_address, work = sys.argv[1:5]
     browser = Browser(program, work)
     try:
+        if len(sys.argv) > 5:
+            makes_pictures(browser, address, sys.argv[5])
+            browser.size(1280, 860)
         completes(browser, address)
         streams_and_stops(browser)
         shows_errors(browser)
         keeps_conversations(browser, chat_address)
-        if len(sys.argv) > 5:
-            makes_pictures(browser, address, sys.argv[5])
         assert not browser.problems, browser.problems
     finally:
         browser.close()

@@ -12,7 +12,7 @@ function showMemory(kv) {
   $("dense-bar").style.width = "100%";
   $("live-bar").style.width = 100 * kv.live_bytes / Math.max(1, kv.dense_bytes) + "%";
   $("tokens").textContent = kv.tokens.toLocaleString();
-  $("alive").textContent = Math.round(kv.live_token_heads / map.heads).toLocaleString() + " of " + kv.tokens.toLocaleString();
+  $("alive").textContent = Math.round(kv.live_token_heads / map.heads).toLocaleString() + " alive";
 }
 
 function takeMemory(kv) {
