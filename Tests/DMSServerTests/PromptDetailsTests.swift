@@ -12,6 +12,10 @@ struct PromptDetailsTests {
         choice["logprobs"]?.objectValue?[key]?.arrayValue ?? []
     }
 
+    private static func cached(_ object: JSONObject) -> Int64? {
+        object["usage"]?.objectValue?["prompt_tokens_details"]?.objectValue?["cached_tokens"]?.integerValue
+    }
+
     @Test("echo with logprobs tells of every token of the prompt, whole and in a stream")
     func echo() async throws {
         try await Serving.withClient { client in
@@ -85,25 +89,22 @@ struct PromptDetailsTests {
 
     @Test("tokens of prompts that were stored are counted, in completions, chats and streams, once for every prompt")
     func cachedTokens() async throws {
-        @Sendable func cached(_ object: JSONObject) -> Int64? {
-            object["usage"]?.objectValue?["prompt_tokens_details"]?.objectValue?["cached_tokens"]?.integerValue
-        }
         try await Serving.withClient { client in
             let prompt = "\"" + String(repeating: "abcdefg", count: 4) + "\""
             let first = try await client.complete("\"max_tokens\": 2", prompt: prompt).json
-            #expect(cached(first) == 0 && first.usage("prompt_tokens") == 29)
-            #expect(cached(try await client.complete("\"max_tokens\": 2", prompt: prompt).json) == 24)
-            #expect(cached(try await client.complete("\"max_tokens\": 2, \"n\": 3", prompt: prompt).json) == 24)
+            #expect(Self.cached(first) == 0 && first.usage("prompt_tokens") == 29)
+            #expect(Self.cached(try await client.complete("\"max_tokens\": 2", prompt: prompt).json) == 24)
+            #expect(Self.cached(try await client.complete("\"max_tokens\": 2, \"n\": 3", prompt: prompt).json) == 24)
             let events = try await client.complete(
                 "\"max_tokens\": 2, \"stream\": true, \"stream_options\": {\"include_usage\": true}", prompt: prompt
             ).events
-            #expect(cached(try #require(events.last)) == 24)
+            #expect(Self.cached(try #require(events.last)) == 24)
             let echoed = "\"max_tokens\": 2, \"echo\": true, \"logprobs\": 1"
-            #expect(cached(try await client.complete(echoed, prompt: prompt).json) == 0)
+            #expect(Self.cached(try await client.complete(echoed, prompt: prompt).json) == 0)
             let chat = try await client.chat("\"max_tokens\": 2").json
             let again = try await client.chat("\"max_tokens\": 2").json
             let count = try #require(chat.usage("prompt_tokens"))
-            #expect(cached(chat) == 0 && cached(again) == (count - 1) / 8 * 8)
+            #expect(Self.cached(chat) == 0 && Self.cached(again) == (count - 1) / 8 * 8)
         }
     }
 }
