@@ -121,17 +121,20 @@ struct ConstraintTests {
         let expected = try await Self.alone(requests)
         let model = try Self.model()
         var preemptions = 0
+        var guessed = 0
         for seed in 0..<30 as Range<UInt64> {
             var random = SeededGenerator(seed: seed)
             let running = Int.random(in: 1...8, using: &random)
             let step = running - 1 + Serving.block + Int.random(in: 0...30, using: &random)
-            let plain = try Serving.configuration(step: step, running: running)
+            // A guess is held against what the constraint leaves, as any token is.
+            let guesses = seed % 3 == 0 ? try SpeculationParameters(maximumDraft: 3, maximumStreams: 2) : nil
+            let plain = try Serving.configuration(step: step, running: running, speculation: guesses)
             let budget = 50_000 + Int.random(in: 0...10_000, using: &random)
             let engine = try Engine(
                 model, tokenizer: try Self.tokenizer(),
                 configuration: try Serving.configuration(
                     budget: budget + Serving.workspaceBytes(model, plain), step: step, running: running,
-                    guaranteed: false), eviction: Self.eviction)
+                    guaranteed: false, speculation: guesses), eviction: Self.eviction)
             var streams: [GenerationStream] = []
             for request in requests {
                 streams.append(try engine.submit(request))
@@ -145,8 +148,9 @@ struct ConstraintTests {
             await engine.shutDown()
             #expect(engine.statistics.peakAllocatedBytes <= budget && engine.statistics.pagesInUse == 0)
             preemptions += engine.statistics.preemptions
+            guessed += engine.statistics.speculation.acceptedTokens
         }
-        #expect(preemptions > 0)
+        #expect(preemptions > 0 && guessed > 0)
     }
 
     @Test("stop strings, limits and end tokens end a text as they always do")
