@@ -139,6 +139,8 @@ class Connection(asyncio.Protocol):
     async def ask(self, request, tokens, due):
         self.answer, self.head, self.length, self.last = Answer(tokens, due), b"", None, 0
         self.done = asyncio.get_running_loop().create_future()
+        if self.transport.is_closing():
+            raise ConnectionError("the server closed the connection")
         self.transport.write(request)
         return await self.done
 

@@ -18,7 +18,8 @@ finish() {
         kill -9 "$server" 2>/dev/null || true
         wait "$server" 2>/dev/null || true
     done
-    rm -rf "$work"
+    # A browser's last process may still write there.
+    rm -rf "$work" || true
 }
 trap finish EXIT
 
@@ -32,9 +33,10 @@ serve() {
     servers+=($!)
     for _ in $(seq 300); do
         if grep -q '^dms: the playground is at' "$work/log-$name"; then break; fi
-        kill -0 "${servers[-1]}" || { cat "$work/log-$name"; exit 1; }
+        kill -0 "${servers[-1]}" || { cat "$work/log-$name" >&2; exit 1; }
         sleep 0.1
     done
+    grep -q '^dms: the playground is at' "$work/log-$name" || { echo "no address in 30 s:" >&2; cat "$work/log-$name" >&2; exit 1; }
     sed -n 's|^dms: the playground is at \(http://.*\)$|\1|p' "$work/log-$name"
 }
 

@@ -4,6 +4,7 @@
 A conversation that a client was told to be saved must be there after every kill, as it was then or as a later turn left
 it; one that was being saved is there as before or as after. Usage: Scripts/test-sessions.py PATH_TO_DMS [ROUNDS]
 """
+import atexit
 import http.client
 import json
 import os
@@ -26,6 +27,8 @@ class Server:
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             [dms, "serve", "--port", "0", "--sessions", folder, "--no-playground"], stderr=self.log)
+        # Whatever else goes wrong, it does not outlive this script.
+        atexit.register(self.process.kill)
         self.address = None
         for _ in range(600):
             self.log.seek(0)
@@ -86,6 +89,8 @@ class Conversation:
         except (OSError, ValueError, http.client.HTTPException):
             # The server was killed.
             return
+        except Exception as error:
+            self.failure = error
 
     def check(self, server, listed, fresh):
         """What was saved is there: as it was, or as the turn that was cut off left it."""
@@ -118,7 +123,7 @@ def main():
             fresh = fresh or PROMPT + turn(server, "fresh", PROMPT, False)
             for conversation in conversations:
                 conversation.check(server, listed, fresh)
-            threads = [threading.Thread(target=one.run, args=(server,)) for one in conversations]
+            threads = [threading.Thread(target=one.run, args=(server,), daemon=True) for one in conversations]
             for thread in threads:
                 thread.start()
             time.sleep(generator.uniform(0.05, 0.6))

@@ -43,8 +43,8 @@ typedef struct dms_linear_path {
     size_t sums;          // lanes of an accumulator
     size_t tile_rows;     // a register tile
     size_t outputs;
-    size_t few_rows;      // the register tile for at most so many rows, where memory is the limit: fewer outputs, so
-    size_t few_outputs;   // that weights are read nearly from end to end
+    size_t few_rows;      // at most so many, up to two register tiles, have fewer outputs at a time, so that weights
+    size_t few_outputs;   // are read nearly from end to end: memory is the limit
     dms_prepare_kernel prepare;
     dms_panel_kernel panel[DMS_WEIGHT_TYPES];  // by dms_dtype; NULL where the precision does not allow the type
 } dms_linear_path;

@@ -1,4 +1,4 @@
-// How a row's sums of one block reach y, for instruction sets without masked stores.
+// How a row's sums reach y one by one: where there are no masked stores, or slow ones.
 #ifndef DMS_LINEAR_SUMS_H
 #define DMS_LINEAR_SUMS_H
 

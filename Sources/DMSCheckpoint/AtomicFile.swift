@@ -69,8 +69,10 @@ public enum AtomicFile {
         guard close(descriptor) == 0 else { throw failure(path, "closing", "room for the whole file") }
     }
 
-    /// Makes the new name itself survive a power failure.
-    private static func synchronize(directory: String, path: String) throws(CheckpointError) {
+    /// Makes a new name in a directory survive a power failure.
+    ///
+    /// - Parameter path: What the name is of, for the error.
+    package static func synchronize(directory: String, path: String) throws(CheckpointError) {
         let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure(path, "opening its directory", "a readable directory") }
         defer { close(descriptor) }

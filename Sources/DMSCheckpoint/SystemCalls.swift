@@ -6,8 +6,8 @@ import Musl
 import Darwin
 #endif
 
-/// The few operating system calls of this module that need an answer in words.
-enum SystemCalls {
+/// The few operating system calls that need an answer in words.
+package enum SystemCalls {
     enum FileKind: Equatable {
         case regular
         case directory
@@ -40,8 +40,10 @@ enum SystemCalls {
         }
     }
 
-    /// The names in a directory, sorted, hidden ones left out; `nil` when it cannot be read.
-    static func names(inDirectory path: String) -> [String]? {
+    /// The names in a directory, sorted; `nil` when it cannot be read.
+    ///
+    /// - Parameter hidden: Whether names that begin with a dot are among them.
+    package static func names(inDirectory path: String, hidden: Bool = false) -> [String]? {
         guard let directory = opendir(path) else { return nil }
         defer { closedir(directory) }
         var names: [String] = []
@@ -49,7 +51,7 @@ enum SystemCalls {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) {
                 String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
             }
-            if !name.hasPrefix(".") { names.append(name) }
+            if name != ".", name != "..", hidden || !name.hasPrefix(".") { names.append(name) }
         }
         return names.sorted()
     }

@@ -88,7 +88,9 @@ public struct KeyDecoder: Sendable {
             return nil
         }
         state = .ground
-        return .text(String(decoding: bytes + [byte], as: UTF8.self))
+        let text = String(decoding: bytes + [byte], as: UTF8.self)
+        // Controls of eight bits, some of which terminals obey.
+        return text.unicodeScalars.contains { $0.properties.generalCategory == .control } ? .other : .text(text)
     }
 
     private mutating func takeEscaped(_ byte: UInt8) -> Key? {
@@ -149,7 +151,7 @@ extension String {
         for scalar in unicodeScalars {
             if scalar == "\r" || scalar == "\n" && last != "\r" {
                 scalars.append("\n")
-            } else if scalar.value >= 0x20, scalar.value != 0x7F {
+            } else if scalar.properties.generalCategory != .control {
                 scalars.append(scalar)
             } else if scalar == "\t" {
                 scalars.append(contentsOf: "    ".unicodeScalars)

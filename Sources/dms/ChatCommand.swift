@@ -86,9 +86,9 @@ struct ChatCommand: ParsableCommand {
     }
 
     private static func noTemplate(_ path: String) -> String {
-        let tokens = ChatTemplate.allCases.map { $0.requiredTokens.joined(separator: " ") }
-        return "\(path): found no special tokens of a template for chats, or of several; required "
-            + tokens.joined(separator: ", or ") + ". dms generate \"TEXT\" continues a text with this model, "
-            + "dms serve has a page for it, and --chat-template names a template"
+        "\(path): found no special tokens of a template for chats, or of several; required "
+            + ChatTemplate.requirements.joined(separator: ", or ")
+            + ". dms generate \"TEXT\" continues a text with this model, dms serve has a page for it, and "
+            + "--chat-template names a template"
     }
 }

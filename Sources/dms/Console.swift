@@ -1,5 +1,7 @@
 #if canImport(Glibc)
 import Glibc
+#elseif canImport(Musl)
+import Musl
 #else
 import Darwin
 #endif
@@ -44,6 +46,8 @@ enum Console {
         guard let base = bytes.baseAddress else { return 0 }
         #if canImport(Glibc)
         return Glibc.write(file, base + start, bytes.count - start)
+        #elseif canImport(Musl)
+        return Musl.write(file, base + start, bytes.count - start)
         #else
         return Darwin.write(file, base + start, bytes.count - start)
         #endif

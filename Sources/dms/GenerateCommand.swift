@@ -174,9 +174,7 @@ struct GenerateCommand: ParsableCommand {
 
     private func parameters(_ loaded: LoadedModel, maximumTokens: Int) throws -> GenerationParameters {
         let recommended = loaded.directory.generationConfiguration
-        let defaults = SamplingOptions.Defaults(
-            samples: recommended.samples ?? false, temperature: recommended.temperature, topK: recommended.topK,
-            topP: recommended.topP, minP: recommended.minP, repetitionPenalty: recommended.repetitionPenalty)
+        let defaults = SamplingOptions.Defaults(recommended)
         return try GenerationParameters(
             sampling: sampling.resolved(defaults), maximumTokens: maximumTokens,
             endTokens: ignoreEos ? [] : Set(recommended.endOfTextIDs), prefillChunk: prefillChunk)

@@ -90,8 +90,8 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup(title: "Computing")
     var speculation: SpeculationOptions
 
-    @Option(help: ArgumentHelp("Answers at a time up to which --speculate guesses.", valueName: "count"))
-    var speculateStreams = 2
+    @Option(help: ArgumentHelp("Answers at a time up to which --speculate guesses. (default: 2)", valueName: "count"))
+    var speculateStreams: Int?
 
     @OptionGroup(title: "Computing")
     var compute: ComputeOptions
@@ -103,9 +103,12 @@ struct ServeCommand: AsyncParsableCommand {
         for (name, value, range) in [
             ("port", port, 0...65_535), ("max-concurrency", maxConcurrency, 1...4096),
             ("max-queue", maxQueue, 0...1 << 20), ("kv-budget", kvBudget.bytes, 1...Int.max),
-            ("speculate-streams", speculateStreams, 1...1024),
+            ("speculate-streams", speculateStreams ?? 1, 1...1024),
         ] where !range.contains(value) {
             throw ValidationError("--\(name): found \(value), required \(range.lowerBound) to \(range.upperBound)")
+        }
+        if speculateStreams != nil, speculation.speculate == 0 {
+            throw ValidationError("--speculate-streams: found without --speculate, required with it")
         }
     }
 
@@ -146,7 +149,7 @@ struct ServeCommand: AsyncParsableCommand {
             kvType: cache.type(for: compute.precision), rowsPerBlock: block, budgetBytes: kvBudget.bytes,
             tokensPerStep: max(512, maxConcurrency + block), maximumRunning: maxConcurrency, maximumWaiting: maxQueue,
             maximumPrefixes: maxPrefixes,
-            speculation: try speculation.parameters(maximumStreams: min(speculateStreams, maxConcurrency)))
+            speculation: try speculation.parameters(maximumStreams: min(speculateStreams ?? 2, maxConcurrency)))
     }
 
     private func logger() -> Logger {

@@ -53,8 +53,7 @@ struct ServeExtras: ParsableArguments {
 
     /// What the page begins with; `nil` for none.
     func examples(host: String, isShippedModel: Bool) -> [PlaygroundExample]? {
-        let isLoopback = ["localhost", "127.0.0.1", "::1"].contains(host.lowercased())
-        guard playground ?? isLoopback else { return nil }
+        guard playground ?? HostPolicy.isLoopback(host) else { return nil }
         return isShippedModel ? Self.recallExamples : []
     }
 

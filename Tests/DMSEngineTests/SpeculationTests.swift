@@ -145,7 +145,7 @@ struct SpeculationTests {
         }
     }
 
-    @Test("a text that repeats itself takes fewer passes, and one that does not as many")
+    @Test("a text that repeats itself takes fewer passes")
     func passes() async throws {
         let model = try Serving.model()
         let speculation = try SpeculationParameters(maximumDraft: 7)

@@ -84,7 +84,7 @@ struct ResponseFormatTests {
         #expect(try Self.format(#"{"type": "text"}"#, ", \"ignore_eos\": true") == .text)
     }
 
-    @Test("schemas are compiled once, and what is not understood is named with its place")
+    @Test("schemas are kept, and what is not understood is named with its place")
     func cache() throws {
         let cache = GrammarCache()
         let format = try Self.format(Self.schema(#"{"type": "integer"}"#))

@@ -128,7 +128,7 @@ struct SessionEndpointTests {
         }
     }
 
-    @Test("messages that are saved without an answer go on as those of one request")
+    @Test("messages that are saved without an answer are not told again")
     func messages() async throws {
         let temporary = try TemporaryFolder()
         try await Self.withClient(temporary) { client in

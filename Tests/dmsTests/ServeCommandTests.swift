@@ -25,9 +25,11 @@ struct ServeCommandTests {
         #expect(result.error.contains(/dms: serving tiny \(no chats\) on http:\/\/127\.0\.0\.1:[1-9][0-9]*\n/))
     }
 
-    @Test("it serves with guesses")
+    @Test("it starts with guesses, whose streams are none without them")
     func speculation() async throws {
         #expect(try await Self.serve("--speculate", "4", "--speculate-streams", "3").status == 0)
+        let refused = try Command.run(["serve", "--speculate-streams", "3"], input: [])
+        #expect(refused.status == 64 && refused.error.contains("found without --speculate"))
     }
 
     @Test("what it cannot serve with ends it with status 1 and a reason")

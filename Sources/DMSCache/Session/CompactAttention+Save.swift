@@ -21,7 +21,7 @@ extension CompactAttention {
     /// memory worth counting. The sequence must stay in the cache, and must not be extended, until it was written;
     /// others may be computed meanwhile, because pages that sequences share never change.
     ///
-    /// - Throws: `ModelError` for an unknown sequence or one whose last pass did not finish.
+    /// - Throws: `ModelError` for an unknown sequence, one whose last pass did not finish or whose draft is not settled.
     package func snapshot(
         of sequence: Int, tokens: [Int32], identity: SequenceIdentity
     ) throws(ModelError) -> SequenceSnapshot {

@@ -99,6 +99,7 @@ public final class Engine: Sendable {
     ///   ``EngineError/overloaded(limit:)``, ``EngineError/shutDown``; `CheckpointError` for a saved conversation that
     ///   is missing, damaged, or of another model or configuration; ``SessionError`` when no more can be saved.
     public func submit(_ request: GenerationRequest) throws -> GenerationStream {
+        if request.continuing != nil { try mailbox.requireRoom() }
         let session = try session(of: request)
         try validate(request, following: session)
         let constraint = request.grammar.flatMap { constraints?.constraint($0, endTokens: request.endTokens) }

@@ -191,7 +191,7 @@ final class EngineWorker {
     ///   - row: Of the logits that the first is chosen by.
     ///   - accepted: How many guesses were chosen.
     /// - Returns: Why the last token ends the request, if it does.
-    /// - Throws: ``SamplingError`` for logits that are no numbers.
+    /// - Throws: As ``OpenRequest/choose(_:)``.
     private func choose(_ span: PlannedSpan, _ row: Int, accepted: inout Int) throws -> FinishReason? {
         guard let request = requests[span.id] else { return nil }
         let draft = speculator.draft(of: span)

@@ -39,6 +39,18 @@ final class Mailbox: @unchecked Sendable {
 
     // MARK: From any thread
 
+    /// Whether a request would be taken now: to be asked before work that one which is refused should not cost.
+    ///
+    /// - Throws: As ``submit(_:session:constraint:bufferedEvents:)``, which decides.
+    func requireRoom() throws(EngineError) {
+        if let refusal = lock.withLock({ refusal }) { throw refusal }
+    }
+
+    /// Read with the lock held.
+    private var refusal: EngineError? {
+        closing != nil ? .shutDown : openCount >= openLimit ? .overloaded(limit: openLimit) : nil
+    }
+
     /// Takes a request.
     ///
     /// - Throws: ``EngineError/overloaded(limit:)`` or ``EngineError/shutDown``.
@@ -48,8 +60,7 @@ final class Mailbox: @unchecked Sendable {
     ) throws(EngineError) -> (RequestID, StreamBuffer) {
         let buffer = StreamBuffer(limit: bufferedEvents)
         let result = lock.withLock { () -> Result<RequestID, EngineError> in
-            if closing != nil { return .failure(.shutDown) }
-            if openCount >= openLimit { return .failure(.overloaded(limit: openLimit)) }
+            if let refusal { return .failure(refusal) }
             let id = RequestID(nextID)
             nextID += 1
             openCount += 1

@@ -21,8 +21,8 @@ struct PromptScores {
     }
 
     mutating func append(_ logits: UnsafeBufferPointer<Float>, next token: Int32) {
-        if let index = logits.firstIndex(where: { !$0.isFinite }) {
-            failure = failure ?? SamplingError(token: index, logit: logits[index])
+        if failure == nil, let index = logits.firstNotFinite {
+            failure = SamplingError(token: index, logit: logits[index])
         }
         probabilities.append(LogProbabilities(logits, chosen: token, count: alternatives))
     }

@@ -1,3 +1,5 @@
+import DMSCheckpoint
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -16,18 +18,7 @@ enum SessionDirectory {
     }
 
     /// The names in a folder, hidden ones included; none where it cannot be read.
-    static func names(in path: String) -> [String] {
-        guard let directory = opendir(path) else { return [] }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names.sorted()
-    }
+    static func names(in path: String) -> [String] { SystemCalls.names(inDirectory: path, hidden: true) ?? [] }
 
     /// What lies at a path, links not followed; `nil` unless it is a regular file.
     static func file(at path: String) -> File? {

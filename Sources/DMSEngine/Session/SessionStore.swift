@@ -57,12 +57,17 @@ struct SessionStore: Sendable {
     /// Whether a conversation can be saved under a name, as far as that is known before it is computed.
     ///
     /// - Throws: ``SessionError`` when a limit is reached.
-    func requireRoom(for name: SessionName) throws(SessionError) {
-        let isNew = SessionDirectory.file(at: folder.file(name)) == nil
-        if isNew, folder.limits.count != .max, names(of: name.owner).count >= folder.limits.count {
-            throw .tooMany(limit: folder.limits.count)
+    /// - Parameter bytes: Of the file, as far as they are known.
+    func requireRoom(for name: SessionName, bytes: Int = 1) throws(SessionError) {
+        let earlier = SessionDirectory.file(at: folder.file(name))
+        let limits = folder.limits
+        if earlier == nil, limits.count != .max, names(of: name.owner).count >= limits.count {
+            throw .tooMany(limit: limits.count)
         }
-        try requireBytes(isNew ? 1 : 0, for: name)
+        if limits.bytes == .max { return }
+        guard bytes <= limits.bytes - (usedBytes - (earlier?.bytes ?? 0)) else {
+            throw .tooLarge(neededBytes: bytes, limit: limits.bytes)
+        }
     }
 
     /// Writes a conversation, in place of what had its name.
@@ -71,10 +76,13 @@ struct SessionStore: Sendable {
     ///
     /// - Throws: ``SessionError`` beyond a limit, `CheckpointError` when the system refuses to write.
     func write(_ snapshot: SequenceSnapshot, as name: SessionName) throws {
-        try requireRoom(for: name)
-        try requireBytes(snapshot.byteCount, for: name)
-        if name.owner != nil, let reason = SessionDirectory.makeFolder(folder.folder(of: name.owner)) {
-            throw CheckpointError(file: folder.folder(of: name.owner), found: reason, required: "a folder")
+        try requireRoom(for: name, bytes: snapshot.byteCount)
+        let place = folder.folder(of: name.owner)
+        if name.owner != nil, !SessionDirectory.isFolder(place) {
+            if let reason = SessionDirectory.makeFolder(place) {
+                throw CheckpointError(file: place, found: reason, required: "a folder")
+            }
+            try AtomicFile.synchronize(directory: folder.path, path: place)
         }
         try snapshot.write(to: folder.file(name))
     }
@@ -86,14 +94,6 @@ struct SessionStore: Sendable {
         if let reason = SessionDirectory.remove(path) {
             throw CheckpointError(file: path, found: reason, required: "a file that can be removed")
         }
-    }
-
-    /// - Parameter bytes: Of the new file.
-    private func requireBytes(_ bytes: Int, for name: SessionName) throws(SessionError) {
-        let limit = folder.limits.bytes
-        if limit == .max { return }
-        let used = usedBytes - (SessionDirectory.file(at: folder.file(name))?.bytes ?? 0)
-        guard bytes <= limit - used else { throw .tooLarge(neededBytes: bytes, limit: limit) }
     }
 
     /// Bytes of all owners' files.

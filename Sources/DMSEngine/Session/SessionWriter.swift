@@ -38,9 +38,6 @@ final class SessionWriter: @unchecked Sendable {
 
     // MARK: From the engine's thread
 
-    /// Whether nothing is under way.
-    var isEmpty: Bool { lock.withLock { openCount == 0 } }
-
     func write(_ job: Job) {
         lock.withLock {
             jobs.append(job)

@@ -15,7 +15,7 @@ extension APIError {
             self.init(status: 400, kind: .invalidRequest, message: "\(error)", parameter: "prompt", code: code)
         case let error as EngineError: self = .engine(error)
         case let error as ConstraintError:
-            // The same request would come to the same end, so it is not for trying again.
+            // The request's own schema brings it about, not the server's state.
             self.init(
                 status: 400, kind: .invalidRequest, message: "\(error)", parameter: "response_format",
                 code: error == .deadEnd ? "response_format_dead_end" : "response_format_too_complex")

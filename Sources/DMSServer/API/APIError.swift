@@ -87,6 +87,10 @@ extension APIError {
         status: 500, kind: .server, message: "the conversation was not saved; the server's log says why",
         code: "session_not_saved")
 
+    static let sessionNotDeleted = APIError(
+        status: 500, kind: .server, message: "the conversation was not deleted; the server's log says why",
+        code: "session_not_deleted")
+
     /// A failure that is no fault of the client's; what it was is for the log.
     static let internalFailure = APIError(
         status: 500, kind: .server, message: "the server failed; its log says more", code: "internal_error")

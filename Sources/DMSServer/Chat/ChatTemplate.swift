@@ -17,6 +17,9 @@ public enum ChatTemplate: String, Sendable, Hashable, CaseIterable {
         }
     }
 
+    /// What the templates need, each in words.
+    package static var requirements: [String] { allCases.map { $0.requiredTokens.joined(separator: " ") } }
+
     /// Tokens that end an answer, as far as a tokenizer has them.
     var endTokens: [String] {
         switch self {

@@ -76,15 +76,22 @@ struct GenerationRun: Sendable {
         }
         try await streams.forEachBatch { index, events in
             var pieces: [ChoicePiece] = []
+            var failure: (any Error)?
             for event in events {
                 if case .finished(let summary) = event {
                     usage.completion += summary.generatedTokens
                     if index % job.choicesPerPrompt == 0 { usage.cached += summary.cachedTokens }
                     onEnd(summary)
                 }
-                if let piece = try assemblers[index].take(event) { pieces.append(piece) }
+                do {
+                    if let piece = try assemblers[index].take(event) { pieces.append(piece) }
+                } catch {
+                    failure = error
+                }
             }
+            // An end that is an error does not take back what came before it.
             if !pieces.isEmpty { try await body(pieces) }
+            if let failure { throw failure }
         }
         return usage
     }

@@ -70,11 +70,10 @@ extension ServedModel {
     /// - Throws: `APIError` for a model that is no partner in a conversation.
     func chatPrompt() throws(APIError) -> ChatPrompt {
         if let chatTemplate { return ChatPrompt(template: chatTemplate, tokenizer: tokenizer) }
-        let tokens = ChatTemplate.allCases.map { $0.requiredTokens.joined(separator: " ") }
         throw APIError(
             status: 400, kind: .invalidRequest,
             message: "the model \(name) serves no chats: its special tokens speak for no template or for several, "
-                + "required \(tokens.joined(separator: " or ")); /v1/completions serves it",
+                + "required \(ChatTemplate.requirements.joined(separator: " or ")); /v1/completions serves it",
             parameter: "model", code: "chat_not_supported")
     }
 

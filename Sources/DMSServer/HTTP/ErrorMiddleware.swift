@@ -30,7 +30,10 @@ struct ErrorMiddleware: RouterMiddleware {
     }
 
     private func notFound(_ request: Request) -> Response {
-        guard let allowed = methods[request.uri.path] else {
+        let path = request.uri.path
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+        let isSession = parts.joined(separator: "/") == SessionRoutes.path
+        guard let allowed = methods[path] ?? (isSession ? "GET, DELETE" : nil) else {
             return Response(
                 APIError(
                     status: 404, kind: .invalidRequest, message: "nothing is served under this path",

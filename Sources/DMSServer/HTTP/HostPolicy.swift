@@ -2,20 +2,22 @@
 ///
 /// A page in a browser can make a name of its own point to this machine and then read what a server on the loopback
 /// interface answers. Such requests carry that name, so a server that knows its own refuses them.
-struct HostPolicy: Sendable, Hashable {
+package struct HostPolicy: Sendable, Hashable {
     /// In lower case, without ports; `nil` for any.
     let names: Set<String>?
 
     private static let loopback: Set<String> = ["localhost", "127.0.0.1", "::1"]
+
+    /// Whether an address to listen on is that of the loopback interface.
+    package static func isLoopback(_ host: String) -> Bool { loopback.contains(host.lowercased()) }
 
     /// - Parameters:
     ///   - bound: The address that the server listens on.
     ///   - allowed: Names given by the operator; without any, a server on the loopback interface has that one's names,
     ///     and another any.
     init(bound: String, allowed: [String]) {
-        let isLoopback = Self.loopback.contains(bound.lowercased())
         let allowed = Set(allowed.map { $0.lowercased() })
-        names = isLoopback ? Self.loopback.union(allowed) : allowed.isEmpty ? nil : allowed
+        names = Self.isLoopback(bound) ? Self.loopback.union(allowed) : allowed.isEmpty ? nil : allowed
     }
 
     /// - Parameter authority: The request's `Host`.

@@ -13,7 +13,11 @@ struct ServerRoutes: Sendable {
     let connections: ConnectionRegistry
     let phase: ServerPhase
 
-    /// Every path without parameters, and its method.
+    /// Every path without parameters, and its methods.
+    private var methods: [String: String] {
+        configuration.playground == nil ? Self.methods : Self.methods.merging(["/": "GET"]) { $1 }
+    }
+
     private static let methods = [
         "/health": "GET", "/metrics": "GET", "/v1/models": "GET", "/v1/completions": "POST",
         "/v1/chat/completions": "POST", "/tokenize": "POST", "/detokenize": "POST",
@@ -23,7 +27,7 @@ struct ServerRoutes: Sendable {
     func router() -> Router<ServerContext> {
         let router = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: ObservationMiddleware(metrics: metrics))
-        router.add(middleware: ErrorMiddleware(methods: Self.methods))
+        router.add(middleware: ErrorMiddleware(methods: methods))
         router.add(
             middleware: AccessMiddleware(
                 hosts: HostPolicy(bound: configuration.host, allowed: configuration.allowedHosts),
@@ -78,14 +82,12 @@ struct ServerRoutes: Sendable {
 
     private func settings(_ request: Request, _ context: ServerContext) -> JobSettings {
         // Without keys whatever a client presents means nothing, and everybody is one.
-        JobSettings(
+        let presented =
+            configuration.keys.isEmpty ? nil : APIKeys.key(inAuthorization: request.headers[.authorization])
+        let key = presented.map { String($0) }
+        return JobSettings(
             limits: configuration.limits, timeLimit: configuration.requestTimeLimit, requestID: context.requestID,
-            cacheSalt: configuration.keys.isEmpty ? nil : request.headers[.authorization],
-            sessionOwner: configuration.keys.isEmpty
-                ? nil
-                : APIKeys.key(inAuthorization: request.headers[.authorization]).map {
-                    SessionOwner(secret: String($0))
-                })
+            cacheSalt: key, sessionOwner: key.map { SessionOwner(secret: $0) })
     }
 
     private func health() -> Response {

@@ -1,7 +1,9 @@
+import DMSCheckpoint
 import DMSEngine
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
+import Logging
 
 /// The saved conversations of a client: made, listed, told and deleted.
 ///
@@ -25,7 +27,7 @@ struct SessionRoutes: Sendable {
             let body = try SessionRequest(try await bodies.object(request, context))
             let generation = try model.request(saving: body, settings)
             try await save(generation, context)
-            let name = try SessionField.name(body.name, settings.sessionOwner, path: "name")
+            guard let name = generation.saving else { return Response(APIError.internalFailure) }
             return Response(model.description(of: try model.engine.savedSession(name)).json)
         }
         router.get("\(Self.path)/:session") { request, context in
@@ -34,7 +36,12 @@ struct SessionRoutes: Sendable {
         }
         router.delete("\(Self.path)/:session") { request, context in
             let name = try name(request, context)
-            try model.engine.deleteSession(name)
+            do {
+                try model.engine.deleteSession(name)
+            } catch let error as CheckpointError {
+                context.logger.error("session not deleted", metadata: ["error": "\(error)"])
+                return Response(APIError.sessionNotDeleted)
+            }
             return Response(SessionDescription.deleted(name))
         }
     }

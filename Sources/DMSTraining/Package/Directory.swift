@@ -27,20 +27,6 @@ enum Directory {
     static func isFile(_ path: String) -> Bool { kind(path) == S_IFREG }
     static func isDirectory(_ path: String) -> Bool { kind(path) == S_IFDIR }
 
-    /// What lies in a folder, hidden files left out; nothing where there is no folder.
-    static func names(_ path: String) -> [String] {
-        guard let directory = opendir(path) else { return [] }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if !name.hasPrefix(".") { names.append(name) }
-        }
-        return names
-    }
-
     /// Removes a file, if it is there.
     static func remove(_ path: String) { unlink(path) }
 

@@ -1,3 +1,5 @@
+import DMSCheckpoint
+
 /// Where a run keeps its files: the finished model in the folder itself, everything else under `training/`.
 public struct RunFolder: Sendable, Hashable {
     public let path: String
@@ -26,7 +28,7 @@ public struct RunFolder: Sendable, Hashable {
             throw TrainingError(
                 path, found: "a finished model", required: "another --output, or that the folder be removed")
         }
-        let names = Directory.names(path)
+        let names = SystemCalls.names(inDirectory: path) ?? []
         // A run that ended before its first save has left nothing to go on from: it begins again.
         let isRun = hasState || names.allSatisfy { $0 == "training" }
         if resuming {

@@ -175,7 +175,7 @@ async function send(input, overrides = {}, expected = null) {
       }
       reason = choice.finish_reason || reason;
     }
-    if (talk.session) talk.session.stale = false;
+    if (talk.session && body.session) talk.session.stale = false;
     if (reason === "length") note(target, "Ended by the limit of tokens.");
     if (expected !== null) note(target, answer === expected ? "That is right." : "That is wrong: it had to be “" + expected.trim() + "”.");
   } catch (error) {

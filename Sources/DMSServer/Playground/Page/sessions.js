@@ -42,9 +42,14 @@ async function save(name) {
     throw new Failure("There is nothing to save yet.", "Say something first.", "empty");
   }
   const content = talk.mode === "chat" ? { messages: talk.messages } : { prompt: talk.text };
+  const begun = era;
   status("Saving");
   const saved = await (await call("v1/sessions", { method: "POST", body: { model: model.id, name, ...content } })).json();
-  talk.session = { name, stale: false };
+  // Another conversation may be on the page by now, or this one may have gone on.
+  if (begun === era) {
+    const now = talk.mode === "chat" ? talk.messages : talk.text;
+    talk.session = { name, stale: running !== null || now !== (content.messages || content.prompt) };
+  }
   status("Saved: " + saved.tokens + " tokens, " + bytes(saved.bytes) + " on disk");
 }
 
