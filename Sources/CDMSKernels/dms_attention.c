@@ -327,6 +327,8 @@ const dms_attention_kernels *dms_attention_kernels_for(dms_isa isa) {
     case DMS_ISA_AVX2: return &dms_attention_kernels_avx2;
     case DMS_ISA_AVX512: return &dms_attention_kernels_avx512;
     case DMS_ISA_AVX512_BF16: return &dms_attention_kernels_avx512_bf16;
+    // Where there are tiles, dot products of vectors are slower than multiply-adds.
+    case DMS_ISA_AMX: return &dms_attention_kernels_avx512;
 #elif DMS_ARM
     case DMS_ISA_NEON: return &dms_attention_kernels_neon;
 #endif

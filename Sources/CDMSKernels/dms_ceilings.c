@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "dms_internal.h"
+#include "dms_linear_tiles.h"
 
 #include <stdatomic.h>
 #include <time.h>
@@ -116,7 +117,8 @@ static void (*dms_reader(dms_isa isa))(const char *, size_t) {
 #if defined(DMS_X86)
     case DMS_ISA_AVX2: return dms_read_avx2;
     case DMS_ISA_AVX512:
-    case DMS_ISA_AVX512_BF16: return dms_read_avx512;
+    case DMS_ISA_AVX512_BF16:
+    case DMS_ISA_AMX: return dms_read_avx512;
 #endif
     default: return dms_read_portable;  // vector code on AArch64 as well
     }
@@ -210,6 +212,9 @@ static dms_chain dms_chain_for(dms_isa isa, dms_precision precision) {
     case DMS_ISA_AVX512: return (dms_chain){dms_chain_avx512, DMS_CHAINS_512 * 16};
     case DMS_ISA_AVX512_BF16:
         if (precision == DMS_PRECISION_BF16) return (dms_chain){dms_chain_dot, DMS_CHAINS_512 * 32};
+        return (dms_chain){dms_chain_avx512, DMS_CHAINS_512 * 16};
+    case DMS_ISA_AMX:
+        if (precision == DMS_PRECISION_BF16) return (dms_chain){dms_chain_amx, DMS_CHAIN_AMX_PRODUCTS};
         return (dms_chain){dms_chain_avx512, DMS_CHAINS_512 * 16};
 #endif
 #if defined(DMS_ARM)

@@ -7,8 +7,10 @@
 #if defined(DMS_X86)
 #include <cpuid.h>
 
+#include "dms_linear_tiles.h"
+
 // XCR0 bits: what the operating system saves on a context switch.
-enum { DMS_XCR0_AVX = 0x06, DMS_XCR0_AVX512 = 0xe6 };
+enum { DMS_XCR0_AVX = 0x06, DMS_XCR0_AVX512 = 0xe6, DMS_XCR0_TILES = 0x60000 };
 
 typedef struct dms_cpuid {
     uint32_t eax, ebx, ecx, edx;
@@ -39,13 +41,15 @@ static int dms_x86_has(dms_isa isa) {
                  dms_has(seven.ebx, 17) && dms_has(seven.ebx, 30) && dms_has(seven.ebx, 31);  // F, DQ, BW, VL
     if (isa == DMS_ISA_AVX2) return avx2;
     if (isa == DMS_ISA_AVX512) return avx512;
-    if (isa != DMS_ISA_AVX512_BF16 || !avx512 || seven.eax < 1) return 0;
-    return dms_has(dms_read_cpuid(7, 1).eax, 5);
+    int bf16 = avx512 && seven.eax >= 1 && dms_has(dms_read_cpuid(7, 1).eax, 5);
+    if (isa == DMS_ISA_AVX512_BF16) return bf16;
+    if (isa != DMS_ISA_AMX || !bf16 || (saved & DMS_XCR0_TILES) != DMS_XCR0_TILES) return 0;
+    return dms_has(seven.edx, 22) && dms_has(seven.edx, 24) && dms_amx_available();  // AMX-BF16, AMX-TILE
 }
 #endif
 
 int32_t dms_isa_available(dms_isa isa) {
-    if (isa == DMS_ISA_PORTABLE) return 1;
+    if (isa == DMS_ISA_PORTABLE || isa == DMS_ISA_PORTABLE_TILES) return 1;
 #if defined(DMS_X86)
     return dms_x86_has(isa);
 #elif defined(DMS_ARM)
@@ -56,7 +60,7 @@ int32_t dms_isa_available(dms_isa isa) {
 }
 
 dms_isa dms_isa_best(void) {
-    int isa = DMS_ISA_COUNT - 1;
+    int isa = DMS_ISA_AMX;
     while (!dms_isa_available((dms_isa)isa)) --isa;
     return (dms_isa)isa;
 }
@@ -68,6 +72,8 @@ const char *dms_isa_name(dms_isa isa) {
     case DMS_ISA_AVX2: return "avx2";
     case DMS_ISA_AVX512: return "avx512";
     case DMS_ISA_AVX512_BF16: return "avx512-bf16";
+    case DMS_ISA_AMX: return "amx";
+    case DMS_ISA_PORTABLE_TILES: return "portable-tiles";
     }
     return "unknown";
 }

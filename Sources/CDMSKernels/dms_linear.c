@@ -2,6 +2,8 @@
 
 #include "dms_linear.h"
 
+#include "dms_linear_tiles.h"
+
 enum {
     // Rows prepared at a time, which bounds the scratch memory of a long call.
     DMS_ROWS_PER_PASS = 1024,
@@ -29,10 +31,12 @@ const dms_linear_kernels *dms_linear_kernels_for(dms_isa isa) {
     case DMS_ISA_AVX2: return &dms_linear_avx2;
     case DMS_ISA_AVX512: return &dms_linear_avx512;
     case DMS_ISA_AVX512_BF16: return &dms_linear_avx512_bf16;
+    case DMS_ISA_AMX: return &dms_linear_amx;
 #endif
 #if defined(DMS_ARM)
     case DMS_ISA_NEON: return &dms_linear_neon;
 #endif
+    case DMS_ISA_PORTABLE_TILES: return &dms_linear_portable_tiles;
     default: return &dms_linear_portable;
     }
 }
@@ -261,10 +265,23 @@ static size_t dms_thread_sums(const dms_linear_path *path) {
 size_t dms_linear_scratch_bytes(const dms_context *context, size_t rows, size_t in_features, dms_precision precision) {
     const dms_linear_path *path = dms_path(context, precision);
     size_t sums = rows <= DMS_ROWS_OF_ONE_SWEEP ? 0 : dms_thread_sums(path) * (size_t)context->threads * sizeof(float);
-    return dms_prepared_bytes(path, rows, in_features) + sums;
+    size_t bytes = dms_prepared_bytes(path, rows, in_features) + sums;
+    if (!context->linear->tiles || precision != DMS_PRECISION_BF16) return bytes;
+    return DMS_MAX(bytes, dms_tile_scratch_bytes(context, rows, in_features));
+}
+
+// Tiles hold BF16.
+static int dms_takes_tiles(const dms_linear_args *args) {
+    int takes = args->precision == DMS_PRECISION_BF16;
+    for (size_t o = 0; o < args->output_count; ++o) takes &= args->outputs[o].weight_type == DMS_BF16;
+    return takes;
 }
 
 void dms_linear(dms_context *context, const dms_linear_args *args) {
+    if (context->linear->tiles && dms_takes_tiles(args)) {
+        dms_tile_linear(context, context->linear->tiles, args);
+        return;
+    }
     dms_linear_pass pass = {.args = args, .path = dms_path(context, args->precision), .prepared = args->scratch};
     pass.blocks = DMS_MAX(dms_ceiling_divide(args->in_features, pass.path->block), (size_t)1);
     pass.thread_sums = dms_thread_sums(pass.path);

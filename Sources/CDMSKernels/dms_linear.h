@@ -49,9 +49,12 @@ typedef struct dms_linear_path {
     dms_panel_kernel panel[DMS_WEIGHT_TYPES];  // by dms_dtype; NULL where the precision does not allow the type
 } dms_linear_path;
 
+typedef struct dms_tile_kernels dms_tile_kernels;
+
 struct dms_linear_kernels {
     dms_linear_path fp32;
     dms_linear_path bf16;
+    const dms_tile_kernels *tiles;  // take BF16 weights in BF16 precision instead; or NULL
 };
 
 extern const dms_linear_kernels dms_linear_portable;
@@ -59,6 +62,8 @@ extern const dms_linear_kernels dms_linear_neon;
 extern const dms_linear_kernels dms_linear_avx2;
 extern const dms_linear_kernels dms_linear_avx512;
 extern const dms_linear_kernels dms_linear_avx512_bf16;
+extern const dms_linear_kernels dms_linear_amx;
+extern const dms_linear_kernels dms_linear_portable_tiles;
 
 void dms_prepare_fp32(const float *x, size_t count, size_t padded, void *prepared);
 // Rounded to BF16 and widened again, for instruction sets that multiply in FP32.

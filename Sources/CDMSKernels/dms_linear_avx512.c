@@ -5,9 +5,13 @@
 #if defined(DMS_X86)
 
 #include "dms_linear_avx512.h"
+#include "dms_linear_tiles.h"
 
 #include "dms_linear_body.h"
 
 const dms_linear_kernels dms_linear_avx512 = {.fp32 = DMS_FP32_PATH, .bf16 = DMS_ROUNDED_PATH};
+
+const dms_linear_kernels dms_linear_amx = {
+    .fp32 = DMS_FP32_PATH, .bf16 = DMS_ROUNDED_PATH, .tiles = &dms_tile_kernels_amx};
 
 #endif

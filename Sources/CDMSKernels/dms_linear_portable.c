@@ -1,6 +1,7 @@
 // Linear layers in plain C.
 
 #include "dms_linear_sums.h"
+#include "dms_linear_tiles.h"
 #include "dms_simd_portable.h"
 
 enum { DMS_TILE_ROWS = 2, DMS_TILE_OUTPUTS = 4, DMS_FEW_ROWS = 2, DMS_FEW_OUTPUTS = 2, DMS_BLOCK_BYTES = 4096 };
@@ -16,3 +17,6 @@ DMS_FN void dms_finish_row(const size_t outputs, const dms_panel *panel, float *
 #include "dms_linear_body.h"
 
 const dms_linear_kernels dms_linear_portable = {.fp32 = DMS_FP32_PATH, .bf16 = DMS_ROUNDED_PATH};
+
+const dms_linear_kernels dms_linear_portable_tiles = {
+    .fp32 = DMS_FP32_PATH, .bf16 = DMS_ROUNDED_PATH, .tiles = &dms_tile_kernels_portable};

@@ -29,6 +29,8 @@ const dms_matmul_kernels *dms_matmul_kernels_for(dms_isa isa) {
     case DMS_ISA_AVX2: return &dms_matmul_avx2;
     case DMS_ISA_AVX512: return &dms_matmul_avx512;
     case DMS_ISA_AVX512_BF16: return &dms_matmul_avx512_bf16;
+    // Where there are tiles, dot products of vectors are slower than multiply-adds.
+    case DMS_ISA_AMX: return &dms_matmul_avx512;
 #elif DMS_ARM
     case DMS_ISA_NEON: return &dms_matmul_neon;
 #endif

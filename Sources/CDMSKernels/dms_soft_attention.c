@@ -77,7 +77,8 @@ const dms_soft_attention_kernels *dms_soft_attention_kernels_for(dms_isa isa) {
 #if DMS_X86
     case DMS_ISA_AVX2: return &dms_soft_attention_kernels_avx2;
     case DMS_ISA_AVX512:
-    case DMS_ISA_AVX512_BF16: return &dms_soft_attention_kernels_avx512;
+    case DMS_ISA_AVX512_BF16:
+    case DMS_ISA_AMX: return &dms_soft_attention_kernels_avx512;
 #elif DMS_ARM
     case DMS_ISA_NEON: return &dms_soft_attention_kernels_neon;
 #endif

@@ -9,8 +9,10 @@ enum KernelContext {
         return body(context)
     }
 
-    /// Every version this processor can run, the portable one first.
-    static let instructionSets: [dms_isa] = (0..<UInt32(DMS_ISA_COUNT)).map { dms_isa(rawValue: $0) }
+    /// Every version this processor can run, the portable one first, and what differs from it in linear layers alone
+    /// left to their tests.
+    static let instructionSets: [dms_isa] = linearInstructionSets.filter { $0 != DMS_ISA_PORTABLE_TILES }
+    static let linearInstructionSets: [dms_isa] = (0..<UInt32(DMS_ISA_COUNT)).map { dms_isa(rawValue: $0) }
         .filter { dms_isa_available($0) == 1 }
 }
 

@@ -14,7 +14,7 @@ import Testing
 
     private func check(_ problem: LinearProblem) {
         let expected = problem.expected()
-        for isa in KernelContext.instructionSets {
+        for isa in KernelContext.linearInstructionSets {
             let y = KernelContext.with(isa, threads: 2) { problem.run($0) }
             let wrong = y.indices.first { !(abs(Double(y[$0]) - expected.y[$0]) <= expected.tolerance[$0]) }
             if let wrong {
@@ -50,7 +50,7 @@ import Testing
                 accumulates: true)
             problem.fill(seed: UInt64(inputs))
             let placed = PlacedLinear(problem)
-            for isa in KernelContext.instructionSets {
+            for isa in KernelContext.linearInstructionSets {
                 let all = bits(KernelContext.with(isa) { placed.run($0) })
                 for threads in [2, 3, 5] {
                     let y = KernelContext.with(isa, threads: threads) { placed.run($0) }
@@ -80,7 +80,7 @@ import Testing
             rows: 1100, inputs: 40, outputs: 9, precision: DMS_PRECISION_BF16, type: DMS_BF16)
         problem.fill(seed: 5)
         check(problem)
-        for isa in KernelContext.instructionSets {
+        for isa in KernelContext.linearInstructionSets {
             let placed = PlacedLinear(problem)
             KernelContext.with(isa, threads: 3) { context in
                 let all = bits(placed.run(context))
@@ -93,7 +93,7 @@ import Testing
     }
 
     @Test func severalOutputsAreOneCall() {
-        for isa in KernelContext.instructionSets {
+        for isa in KernelContext.linearInstructionSets {
             for rows in [1, 7, 33] {
                 var problems = [65, 3, 130].map { outputs in
                     LinearProblem(
@@ -126,7 +126,7 @@ import Testing
             problem.setX(1, inputs - 1, to: .nan)
             problem.setX(4, 2, to: 0)
             problem.setWeight(5, 2, bits: infinity)
-            for isa in KernelContext.instructionSets {
+            for isa in KernelContext.linearInstructionSets {
                 let y = KernelContext.with(isa) { problem.run($0) }
                 for row in 0..<6 {
                     for column in 0..<9 {
@@ -142,7 +142,7 @@ import Testing
 
     /// What lies behind the last weight is not read into a sum, even as zero times infinity.
     @Test func nothingBehindTheWeightsCounts() {
-        for isa in KernelContext.instructionSets {
+        for isa in KernelContext.linearInstructionSets {
             for (precision, type) in Self.formats {
                 var problem = LinearProblem(rows: 2, inputs: 19, outputs: 2, precision: precision, type: type)
                 problem.fill(seed: 8)
@@ -155,7 +155,7 @@ import Testing
     }
 
     @Test func noInputsOrRows() {
-        for isa in KernelContext.instructionSets {
+        for isa in KernelContext.linearInstructionSets {
             for accumulates in [false, true] {
                 var problem = LinearProblem(rows: 3, inputs: 0, outputs: 8, hasBias: true, accumulates: accumulates)
                 problem.fill(seed: 1)

@@ -110,8 +110,9 @@ private final class Visits {
         #expect(KernelContext.instructionSets.last == dms_isa_best())
         #expect(
             (0..<UInt32(DMS_ISA_COUNT)).map { dms_isa(rawValue: $0).name }
-                == ["portable", "neon", "avx2", "avx512", "avx512-bf16"])
+                == ["portable", "neon", "avx2", "avx512", "avx512-bf16", "amx", "portable-tiles"])
         // Each version includes the ones below it.
+        if dms_isa_available(DMS_ISA_AMX) == 1 { #expect(dms_isa_available(DMS_ISA_AVX512_BF16) == 1) }
         if dms_isa_available(DMS_ISA_AVX512_BF16) == 1 { #expect(dms_isa_available(DMS_ISA_AVX512) == 1) }
         if dms_isa_available(DMS_ISA_AVX512) == 1 { #expect(dms_isa_available(DMS_ISA_AVX2) == 1) }
         for isa in KernelContext.instructionSets {

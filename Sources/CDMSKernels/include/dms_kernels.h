@@ -39,15 +39,18 @@ typedef enum dms_isa {
     DMS_ISA_AVX2 = 2,         // AVX2, FMA, F16C
     DMS_ISA_AVX512 = 3,       // AVX-512 F, BW, DQ, VL
     DMS_ISA_AVX512_BF16 = 4,  // the same with BF16 dot products
+    DMS_ISA_AMX = 5,          // the same with tiles of BF16
+    // The portable version, whose linear layers take BF16 by the plan for tiles: never the best, for tests of that plan.
+    DMS_ISA_PORTABLE_TILES = 6,
 } dms_isa;
 
-enum { DMS_ISA_COUNT = 5 };
+enum { DMS_ISA_COUNT = 7 };
 
 // 1 when this processor and operating system can run the version, else 0.
 int32_t dms_isa_available(dms_isa isa);
 // The fastest version available.
 dms_isa dms_isa_best(void);
-// "portable", "neon", "avx2", "avx512", "avx512-bf16".
+// "portable", "neon", "avx2", "avx512", "avx512-bf16", "amx", "portable-tiles".
 const char *dms_isa_name(dms_isa isa);
 
 // MARK: Context: a table of kernels and a fork-join thread pool

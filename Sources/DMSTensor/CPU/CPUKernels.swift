@@ -14,7 +14,8 @@ public final class CPUKernels: InferenceKernels, @unchecked Sendable {
         public static let avx2 = InstructionSet(value: DMS_ISA_AVX2)
         public static let avx512 = InstructionSet(value: DMS_ISA_AVX512)
         public static let avx512BF16 = InstructionSet(value: DMS_ISA_AVX512_BF16)
-        public static let allCases: [InstructionSet] = [.portable, .neon, .avx2, .avx512, .avx512BF16]
+        public static let amx = InstructionSet(value: DMS_ISA_AMX)
+        public static let allCases: [InstructionSet] = [.portable, .neon, .avx2, .avx512, .avx512BF16, .amx]
 
         /// The fastest that this processor runs.
         public static var best: InstructionSet { InstructionSet(value: dms_isa_best()) }
