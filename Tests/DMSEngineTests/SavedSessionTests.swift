@@ -50,6 +50,32 @@ struct SavedSessionTests {
         await engine.shutDown()
     }
 
+    @Test("a prompt made to follow one conversation does not follow another of its name")
+    func changed() async throws {
+        let folder = try TemporaryFolder()
+        let engine = try Self.engine(try Serving.model(window: 6), folder)
+        let name = try SessionName("a")
+        func save(_ seed: UInt64) async throws -> [Int32] {
+            let prompt = Serving.prompt(20, seed: seed)
+            _ = try await engine.submit(try GenerationRequest(prompt: prompt, maximumTokens: 3, saving: name)).collect()
+            return try engine.savedSession(name).contents.get().tokens
+        }
+        func goOn(after tokens: [Int32]) throws -> GenerationStream {
+            try engine.submit(
+                try GenerationRequest(prompt: [1], maximumTokens: 2, continuing: name, continuedTokens: tokens))
+        }
+        let first = try await save(1)
+        #expect(try await goOn(after: first).collect().tokens.count == 2)
+        let second = try await save(2)
+        #expect(first.count == second.count && first != second)
+        #expect(throws: SessionError.changed(name)) { try goOn(after: first) }
+        #expect(try await goOn(after: second).collect().tokens.count == 2)
+        #expect(throws: ParameterError.self) {
+            try GenerationRequest(prompt: [1], maximumTokens: 2, continuedTokens: first)
+        }
+        await engine.shutDown()
+    }
+
     @Test("of a prompt that is saved alone everything was run, and what follows is the same as at once")
     func promptAlone() async throws {
         let folder = try TemporaryFolder()

@@ -135,8 +135,10 @@ public final class Engine: Sendable {
                 field: "session", found: "\(name)", required: "none, for an engine without a folder of sessions")
         }
         if let name = request.saving { try sessions.requireRoom(for: name) }
-        return try request.continuing.map {
-            try sessions.open($0, vocabularySize: model.configuration.vocabularySize)
+        return try request.continuing.map { name in
+            let session = try sessions.open(name, vocabularySize: model.configuration.vocabularySize)
+            if let expected = request.continuedTokens, expected != session.tokens { throw SessionError.changed(name) }
+            return session
         }
     }
 

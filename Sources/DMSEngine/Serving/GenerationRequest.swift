@@ -31,6 +31,10 @@ public struct GenerationRequest: Sendable, Hashable {
     ///
     /// It goes on as if it had never been interrupted, with the last token that it ended with, which had not been run.
     public let continuing: SessionName?
+    /// The conversation's tokens as whoever made the prompt read them, or `nil` for whatever is there.
+    ///
+    /// A prompt that was made to follow one conversation must not follow another that was saved under its name meanwhile.
+    public let continuedTokens: [Int32]?
     /// Where the conversation is saved when the request has come to an end of its own.
     ///
     /// A request that is cancelled, that fails or runs out of time or memory leaves what was there. The file is written
@@ -55,7 +59,7 @@ public struct GenerationRequest: Sendable, Hashable {
         prompt: [Int32], sampling: SamplingParameters = .greedy, maximumTokens: Int, endTokens: Set<Int32> = [],
         stopStrings: [String] = [], logProbabilities: Int? = nil, grammar: Grammar? = nil,
         promptLogProbabilities: Int? = nil, timeLimit: Duration? = nil, cacheSalt: String? = nil,
-        continuing: SessionName? = nil, saving: SessionName? = nil, saved: SavedPart = .conversation,
+        continuing: SessionName? = nil, continuedTokens: [Int32]? = nil, saving: SessionName? = nil, saved: SavedPart = .conversation,
         reportsCache: Bool = false
     ) throws {
         if prompt.isEmpty, continuing == nil { throw PromptError.empty }
@@ -73,6 +77,11 @@ public struct GenerationRequest: Sendable, Hashable {
             throw ParameterError(
                 field: "promptLogProbabilities", found: "a value beside the conversation \(continuing)",
                 required: "none, for what a conversation holds is not computed again")
+        }
+        if let continuedTokens, continuing == nil {
+            throw ParameterError(
+                field: "continuedTokens", found: "\(continuedTokens.count) tokens",
+                required: "none, where no conversation goes on")
         }
         if let timeLimit, timeLimit <= .zero {
             throw ParameterError(field: "timeLimit", found: "\(timeLimit)", required: "a positive time")
@@ -93,6 +102,7 @@ public struct GenerationRequest: Sendable, Hashable {
         self.timeLimit = timeLimit
         self.cacheSalt = cacheSalt
         self.continuing = continuing
+        self.continuedTokens = continuedTokens
         self.saving = saving
         self.saved = saved
         self.reportsCache = reportsCache

@@ -50,6 +50,7 @@ extension APIError {
             case .notKept: (400, "sessions_not_enabled")
             case .notFound: (404, "session_not_found")
             case .unusable: (400, "session_unusable")
+            case .changed: (409, "session_changed")
             case .tooMany, .tooLarge: (400, "session_limit_exceeded")
             }
         let advice = error == .notKept ? "; dms serve --sessions DIR does" : ""

@@ -19,6 +19,7 @@ const advice = {
   sessions_not_enabled: "Start the server with --sessions DIR.",
   session_limit_exceeded: "Delete a conversation that is not needed any more.",
   session_unusable: "It was saved with another model or other options; start the server as it was then, or delete it.",
+  session_changed: "It was saved anew elsewhere; open it again to see how it goes on now.",
   shutting_down: "The server is on its way out. Try again when it is back.",
 };
 
