@@ -59,7 +59,8 @@ public struct GenerationRequest: Sendable, Hashable {
         prompt: [Int32], sampling: SamplingParameters = .greedy, maximumTokens: Int, endTokens: Set<Int32> = [],
         stopStrings: [String] = [], logProbabilities: Int? = nil, grammar: Grammar? = nil,
         promptLogProbabilities: Int? = nil, timeLimit: Duration? = nil, cacheSalt: String? = nil,
-        continuing: SessionName? = nil, continuedTokens: [Int32]? = nil, saving: SessionName? = nil, saved: SavedPart = .conversation,
+        continuing: SessionName? = nil, continuedTokens: [Int32]? = nil, saving: SessionName? = nil,
+        saved: SavedPart = .conversation,
         reportsCache: Bool = false
     ) throws {
         if prompt.isEmpty, continuing == nil { throw PromptError.empty }

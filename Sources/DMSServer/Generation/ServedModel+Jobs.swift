@@ -119,7 +119,8 @@ extension ServedModel {
                             logProbabilities: logProbabilities, grammar: grammar,
                             promptLogProbabilities: promptProbabilities, timeLimit: settings.timeLimit,
                             cacheSalt: settings.cacheSalt, continuing: session.continuing?.name,
-                            continuedTokens: session.continuing?.tokens, saving: session.saving, reportsCache: options.reportsCache))
+                            continuedTokens: session.continuing?.tokens, saving: session.saving,
+                            reportsCache: options.reportsCache))
                 }
             }
         } catch {
