@@ -61,8 +61,8 @@ struct BadHubTests {
                 request.number > 1 ? nil : StubHub.Answer(body: PullFixture.weights, stallsAfter: 500_000)
             })
         defer { fixture.hub.stop() }
-        #expect(fixture.isComplete(try await fixture.pull().path))
-        #expect(fixture.weightRequests.count == 2)
+        #expect(fixture.isComplete(try await fixture.pull(silence: .seconds(2)).path))
+        #expect(fixture.weightRequests.count >= 2)
         #expect(fixture.weightRequests[1].offset == 500_000)
     }
 
@@ -78,7 +78,7 @@ struct BadHubTests {
                     : StubHub.Answer(body: PullFixture.weights, stallsAfter: 700_000)
             })
         defer { fixture.hub.stop() }
-        let error = await fixture.failure()
+        let error = await fixture.failure(silence: .seconds(1))
         #expect(error?.kind == .connection)
         #expect(error?.description.contains("silence") == true)
         #expect(try fixture.partialCount == 700_000)

@@ -32,22 +32,23 @@ struct PullFixture {
 
     func pull(
         _ model: String = "owner/name", output: String? = nil, variables: [String: String] = [:],
-        retries: RetrySchedule = PullFixture.quick
+        silence: Duration = .seconds(20)
     ) async throws -> PullResult {
         let variables = ["HF_HOME": folder.path, "HF_ENDPOINT": hub.url].merging(variables) { $1 }
         return try await ModelPull(
             try HubReference(parsing: model), environment: try HubEnvironment(variables), output: output,
-            retries: retries,
-            transport: AsyncHTTPTransport(connectTimeout: .seconds(5), silenceTimeout: .milliseconds(500))
+            retries: Self.quick,
+            transport: AsyncHTTPTransport(connectTimeout: .seconds(5), silenceTimeout: silence)
         ) { events.append($0) }.run()
     }
 
     /// The error that a pull ends with.
-    func failure(_ model: String = "owner/name", output: String? = nil, variables: [String: String] = [:]) async
-        -> HubError?
-    {
+    func failure(
+        _ model: String = "owner/name", output: String? = nil, variables: [String: String] = [:],
+        silence: Duration = .seconds(20)
+    ) async -> HubError? {
         do {
-            _ = try await pull(model, output: output, variables: variables)
+            _ = try await pull(model, output: output, variables: variables, silence: silence)
             return nil
         } catch {
             return error as? HubError

@@ -145,7 +145,7 @@ final class StubHub: Sendable {
     /// What a good hub answers.
     func answer(_ request: Request) -> Answer {
         if request.path.hasPrefix("/api/models/") { return Answer(body: Array(listing().text().utf8)) }
-        let name = String(request.path.split(separator: "/").last ?? "")
+        let name = String(request.path.prefix { $0 != "?" }.split(separator: "/").last ?? "")
         guard let bytes = files[name] else { return Answer(status: 404) }
         guard let offset = request.offset else { return Answer(body: bytes) }
         guard offset < bytes.count else { return Answer(status: 416) }

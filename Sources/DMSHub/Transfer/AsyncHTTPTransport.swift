@@ -4,6 +4,14 @@ import NIOHTTP1
 import NIOPosix
 import NIOSSL
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
 /// Requests through async-http-client.
 public struct AsyncHTTPTransport: HubTransport {
     private let client: HTTPClient
@@ -57,12 +65,17 @@ public struct AsyncHTTPTransport: HubTransport {
         func makeAsyncIterator() -> Iterator { Iterator(base: base.makeAsyncIterator()) }
     }
 
+    /// What the system says when nobody is at an address, or no way leads there.
+    private static let unreachable = [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT, EADDRNOTAVAIL]
+
     private static func failure(_ error: any Error) -> any Error {
         switch error {
         case is CancellationError: error
         case let error as HTTPClientError: failure(error)
         case let error as NIOConnectionError:
             TransportFailure(.connect, error.connectionErrors.first.map { "\($0.error)" } ?? "no address for the host")
+        case let error as IOError where unreachable.contains(error.errnoCode):
+            TransportFailure(.connect, String(cString: strerror(error.errnoCode)))
         case let error as NIOSSLError: TransportFailure(.identity, "no secure connection: \(error)")
         case let error as NIOSSLExtraError: TransportFailure(.identity, "no secure connection: \(error)")
         default: TransportFailure(.broken, "\(error)")
