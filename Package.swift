@@ -34,6 +34,7 @@ let package = Package(
         .library(name: "DMSEvaluation", targets: ["DMSEvaluation"]),
         .library(name: "DMSServer", targets: ["DMSServer"]),
         .library(name: "DMSTraining", targets: ["DMSTraining", "DMSMPI"]),
+        .library(name: "DMSHub", targets: ["DMSHub"]),
         .executable(name: "dms", targets: ["dms"]),
     ],
     traits: [
@@ -49,6 +50,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0", traits: []),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.33.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.30.0"),
     ],
     targets: [
         .target(name: "CDMSKernels", cSettings: kernelSettings),
@@ -93,6 +96,16 @@ let package = Package(
                 .embedInCode("Playground/Page/page.js"),
             ], swiftSettings: strict),
         library("DMSTerminal"),
+        library(
+            "DMSHub",
+            [
+                "CDMSDigest", "DMSCheckpoint", "DMSJSON",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
         library("DMSRecall", ["DMSCheckpoint", "DMSJSON", "DMSPolicy"]),
         library(
             "DMSEvaluation",
@@ -107,8 +120,8 @@ let package = Package(
         .executableTarget(
             name: "dms",
             dependencies: [
-                "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSEvaluation", "DMSGrammar", "DMSJSON", "DMSMPI",
-                "DMSModel", "DMSPolicy", "DMSRecall", "DMSServer", "DMSTensor", "DMSTerminal", "DMSTokenizer",
+                "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSEvaluation", "DMSGrammar", "DMSHub", "DMSJSON",
+                "DMSMPI", "DMSModel", "DMSPolicy", "DMSRecall", "DMSServer", "DMSTensor", "DMSTerminal", "DMSTokenizer",
                 "DMSTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -159,6 +172,7 @@ let package = Package(
             "DMSRecallTests",
             ["DMSRecall", "DMSCheckpoint", "DMSJSON", "DMSTokenizer", "DMSTraining"]),
         tests("DMSTerminalTests", ["DMSTerminal"]),
+        tests("DMSHubTests", ["DMSHub", "CDMSDigest", "DMSCheckpoint", "DMSJSON"]),
         // The binary itself is a dependency: the tests run it.
         tests(
             "dmsTests", ["dms", "DMSCheckpoint", "DMSJSON", "DMSPolicy", "DMSRecall", "DMSTokenizer"]),

@@ -5,7 +5,7 @@ import DMSModel
 import DMSPolicy
 import DMSTensor
 
-struct BenchCommand: ParsableCommand {
+struct BenchCommand: ModelUsing {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "How fast this machine runs a model, beside what it could do at best.",
@@ -33,6 +33,7 @@ struct BenchCommand: ParsableCommand {
     @OptionGroup var options: BenchOptions
     @OptionGroup var compute: ComputeOptions
     @OptionGroup var cache: CacheOptions
+    @OptionGroup var hub: HubOptions
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -41,6 +42,10 @@ struct BenchCommand: ParsableCommand {
         if options.weights == .fp32, options.shape != nil, compute.isBF16Explicit {
             throw ValidationError("--weights fp32 and --precision bf16 exclude each other: BF16 needs BF16 weights")
         }
+    }
+
+    mutating func resolveModels(_ folder: (String) async throws -> String) async throws {
+        if let model = options.model { options.model = try await folder(model) }
     }
 
     func run() throws {

@@ -4,7 +4,7 @@ import DMSTensor
 
 /// What `dms bench` measures.
 struct BenchOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The model's folder.", valueName: "dir"))
+    @Option(help: HubOptions.help("The model"))
     var model: String?
 
     @Option(help: ArgumentHelp("Random weights of a known shape, made in memory."))
@@ -61,7 +61,7 @@ struct BenchOptions: ParsableArguments {
     func validate() throws {
         if (model == nil) == (shape == nil) {
             throw ValidationError(
-                model == nil ? "give --model DIR or --shape llama-3.2-1b" : "--model and --shape exclude each other")
+                model == nil ? "give --model MODEL or --shape llama-3.2-1b" : "--model and --shape exclude each other")
         }
         if model != nil, weights != nil {
             throw ValidationError("--weights is for --shape; with --model, --precision decides")

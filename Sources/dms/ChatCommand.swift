@@ -7,7 +7,7 @@ import DMSServer
 import DMSTensor
 import DMSTerminal
 
-struct ChatCommand: ParsableCommand {
+struct ChatCommand: ModelUsing {
     static let configuration = CommandConfiguration(
         commandName: "chat",
         abstract: "Talk with a model in the terminal.",
@@ -27,7 +27,7 @@ struct ChatCommand: ParsableCommand {
             \(SamplingOptions.explanation)
             """)
 
-    @Option(help: ArgumentHelp("The model's folder.", valueName: "dir"))
+    @Option(help: HubOptions.help("The model", orElse: "the small model that comes with dms"))
     var model: String?
 
     @Option(help: ArgumentHelp("Begin with this system message.", valueName: "text"))
@@ -55,6 +55,8 @@ struct ChatCommand: ParsableCommand {
     @OptionGroup(title: "Computing")
     var compute: ComputeOptions
 
+    @OptionGroup var hub: HubOptions
+
     func validate() throws {
         guard (1...Int(Int32.max)).contains(maxTokens) else {
             throw ValidationError("--max-tokens: found \(maxTokens), required 1 to \(Int32.max)")
@@ -62,6 +64,10 @@ struct ChatCommand: ParsableCommand {
         if system != nil, load != nil {
             throw ValidationError("--system: found beside --load, required one of them: what was saved has its own")
         }
+    }
+
+    mutating func resolveModels(_ folder: (String) async throws -> String) async throws {
+        if let model { self.model = try await folder(model) }
     }
 
     func run() throws {

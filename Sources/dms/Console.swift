@@ -53,6 +53,9 @@ enum Console {
         #endif
     }
 
+    /// Whether anything has this path.
+    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
     /// All of standard input.
     static func readInput() throws -> [UInt8] {
         var input: [UInt8] = []

@@ -7,8 +7,10 @@ struct DMSCommand: ParsableCommand {
         abstract: "Llama models with a KV cache that evicts itself (Dynamic Memory Sparsification, arXiv 2506.05345).",
         discussion: """
             A model is a folder in Hugging Face format: config.json, tokenizer.json, *.safetensors, and for eviction \
-            dms_metadata.json. A model without that file runs as plain Llama.
+            dms_metadata.json. A model without that file runs as plain Llama. OWNER/NAME is one on a hub: the verbs fetch \
+            what the cache does not have, unless --offline forbids it.
 
+              dms pull OWNER/NAME                fetch a model, or bring it up to date
               dms inspect --model DIR            what a folder holds
               dms generate "Hello" --model DIR   continue a text
               dms chat --model DIR               talk with it
@@ -23,7 +25,7 @@ struct DMSCommand: ParsableCommand {
         version: Version.text,
         subcommands: [
             GenerateCommand.self, ChatCommand.self, ServeCommand.self, TokenizeCommand.self, EvalCommand.self,
-            InspectCommand.self,
+            InspectCommand.self, PullCommand.self,
             BenchCommand.self, RetrofitCommand.self, PretrainCommand.self, CorpusCommand.self,
         ])
 }

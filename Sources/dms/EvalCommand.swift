@@ -4,7 +4,7 @@ import DMSEvaluation
 import DMSPolicy
 import DMSTensor
 
-struct EvalCommand: ParsableCommand {
+struct EvalCommand: ModelUsing {
     static let configuration = CommandConfiguration(
         commandName: "eval",
         abstract: "Judge a model: perplexity, distance from a base model, and what its cache saves.",
@@ -34,8 +34,7 @@ struct EvalCommand: ParsableCommand {
               dms eval --task recall --controls --plot recall.svg --text-plot text.svg
             """)
 
-    @Option(
-        help: ArgumentHelp("The model's folder. (default: the small model that comes with dms)", valueName: "dir"))
+    @Option(help: HubOptions.help("The model", orElse: "the small model that comes with dms"))
     var model: String?
 
     @Option(help: ArgumentHelp("wikitext, serving, recall, needle, multi-key or variable-tracking."))
@@ -44,7 +43,7 @@ struct EvalCommand: ParsableCommand {
     @Option(help: ArgumentHelp("A UTF-8 text; for wikitext and serving.", valueName: "file"))
     var corpus: String?
 
-    @Option(help: ArgumentHelp("A model to compare with, run densely; for wikitext and needles.", valueName: "dir"))
+    @Option(help: HubOptions.help("A model to compare with, run densely; for wikitext and needles"))
     var base: String?
 
     @Flag(help: "Leave out what the tokenizer puts at the start of a text, such as a beginning-of-text token.")
@@ -97,6 +96,8 @@ struct EvalCommand: ParsableCommand {
     @OptionGroup(title: "Computing")
     var compute: ComputeOptions
 
+    @OptionGroup var hub: HubOptions
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -129,6 +130,11 @@ struct EvalCommand: ParsableCommand {
             try refuse("base", base != nil)
             try refuse("controls", controls)
         }
+    }
+
+    mutating func resolveModels(_ folder: (String) async throws -> String) async throws {
+        if let model { self.model = try await folder(model) }
+        if let base { self.base = try await folder(base) }
     }
 
     func run() throws {

@@ -16,8 +16,8 @@ struct EvalSetup {
     let tokens: [Int32]
     let corpusName: String?
 
-    /// What pictures call the model: its folder, wherever that lies.
-    var modelName: String { modelPath.split(separator: "/").last.map(String.init) ?? modelPath }
+    /// What pictures call the model: its name, wherever its folder lies.
+    var modelName: String { ModelName.ofFolder(modelPath) }
 
     init(_ command: EvalCommand) throws {
         // The text first: it is quick to read, and a wrong path should not wait for a model.

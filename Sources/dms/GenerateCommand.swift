@@ -7,7 +7,7 @@ import DMSPolicy
 import DMSTensor
 import DMSTokenizer
 
-struct GenerateCommand: ParsableCommand {
+struct GenerateCommand: ModelUsing {
     static let configuration = CommandConfiguration(
         commandName: "generate",
         abstract: "Continue a text.",
@@ -49,8 +49,7 @@ struct GenerateCommand: ParsableCommand {
         help: "The prompt. (default: standard input; without a model and a text, a question made for the purpose)")
     var prompt: String?
 
-    @Option(
-        help: ArgumentHelp("The model's folder. (default: the small model that comes with dms)", valueName: "dir"))
+    @Option(help: HubOptions.help("The model", orElse: "the small model that comes with dms"))
     var model: String?
 
     @Option(help: ArgumentHelp("End after so many tokens.", valueName: "count"))
@@ -89,6 +88,8 @@ struct GenerateCommand: ParsableCommand {
     @OptionGroup(title: "Computing")
     var compute: ComputeOptions
 
+    @OptionGroup var hub: HubOptions
+
     @Flag(help: "Print one JSON object instead of the text.")
     var json = false
 
@@ -106,6 +107,10 @@ struct GenerateCommand: ParsableCommand {
         if prompt == nil, model != nil, Console.isInputTerminal {
             throw ValidationError("generating needs a prompt: give it as an argument, or on standard input")
         }
+    }
+
+    mutating func resolveModels(_ folder: (String) async throws -> String) async throws {
+        if let model { self.model = try await folder(model) }
     }
 
     func run() throws {

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-struct InspectCommand: ParsableCommand {
+struct InspectCommand: ModelUsing {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
         abstract: "What a model's folder holds, and what serving it takes.",
@@ -11,11 +11,17 @@ struct InspectCommand: ParsableCommand {
             expected behind the window when the gates reach the ratio they were trained for.
             """)
 
-    @Option(help: ArgumentHelp("The model's folder.", valueName: "dir"))
+    @Option(help: HubOptions.help("The model"))
     var model: String
+
+    @OptionGroup var hub: HubOptions
 
     @Flag(help: "Print one JSON object.")
     var json = false
+
+    mutating func resolveModels(_ folder: (String) async throws -> String) async throws {
+        model = try await folder(model)
+    }
 
     func run() throws {
         let report = try InspectReport(path: model)

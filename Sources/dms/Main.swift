@@ -12,6 +12,11 @@ enum Main {
     static func main() async {
         do {
             var command = try DMSCommand.parseAsRoot()
+            if var user = command as? any ModelUsing {
+                let resolver = ModelResolver(user.hub)
+                try await user.resolveModels(resolver.folder)
+                command = user
+            }
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {

@@ -4,7 +4,7 @@ import DMSTensor
 import DMSTokenizer
 import DMSTraining
 
-struct PretrainCommand: ParsableCommand {
+struct PretrainCommand: ModelUsing {
     static let configuration = CommandConfiguration(
         commandName: "pretrain",
         abstract: "Train a base model from scratch.",
@@ -26,7 +26,7 @@ struct PretrainCommand: ParsableCommand {
     @Option(help: ArgumentHelp("A tokenizer.json; the files beside it are taken along.", valueName: "file"))
     var tokenizer: String
 
-    @Option(help: ArgumentHelp("Begin from this model's weights. (default: random weights)", valueName: "dir"))
+    @Option(help: HubOptions.help("A model whose weights to begin from", orElse: "random weights"))
     var initial: String?
 
     @OptionGroup var training: TrainingOptions
@@ -49,6 +49,8 @@ struct PretrainCommand: ParsableCommand {
     @OptionGroup(title: "Computing")
     var compute: TrainingComputeOptions
 
+    @OptionGroup var hub: HubOptions
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -57,6 +59,10 @@ struct PretrainCommand: ParsableCommand {
         guard tokenizer.split(separator: "/").last == "tokenizer.json" else {
             throw ValidationError("--tokenizer: found \(tokenizer), required a file named tokenizer.json")
         }
+    }
+
+    mutating func resolveModels(_ folder: (String) async throws -> String) async throws {
+        if let initial { self.initial = try await folder(initial) }
     }
 
     func run() throws {

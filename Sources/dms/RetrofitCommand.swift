@@ -6,7 +6,7 @@ import DMSTensor
 import DMSTokenizer
 import DMSTraining
 
-struct RetrofitCommand: ParsableCommand {
+struct RetrofitCommand: ModelUsing {
     static let configuration = CommandConfiguration(
         commandName: "retrofit",
         abstract: "Teach a base model to evict from its cache.",
@@ -27,10 +27,10 @@ struct RetrofitCommand: ParsableCommand {
             With --json: output, steps, corpus_tokens, tokens, seconds, tokens_per_second, backend and last_step.
             """)
 
-    @Option(help: ArgumentHelp("The base model's folder.", valueName: "dir"))
+    @Option(help: HubOptions.help("The base model"))
     var model: String
 
-    @Option(help: ArgumentHelp("The model to stay close to. (default: the base model)", valueName: "dir"))
+    @Option(help: HubOptions.help("The model to stay close to", orElse: "the base model"))
     var teacher: String?
 
     @OptionGroup var training: TrainingOptions
@@ -100,10 +100,17 @@ struct RetrofitCommand: ParsableCommand {
     @OptionGroup(title: "Computing")
     var compute: TrainingComputeOptions
 
+    @OptionGroup var hub: HubOptions
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
     func validate() throws { _ = try recipe() }
+
+    mutating func resolveModels(_ folder: (String) async throws -> String) async throws {
+        model = try await folder(model)
+        if let teacher { self.teacher = try await folder(teacher) }
+    }
 
     func run() throws {
         let session = try TrainingSession(

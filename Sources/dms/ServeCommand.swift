@@ -6,7 +6,7 @@ public import DMSServer
 import DMSTensor
 public import Logging
 
-struct ServeCommand: AsyncParsableCommand {
+struct ServeCommand: AsyncParsableCommand, ModelUsing {
     static let configuration = CommandConfiguration(
         commandName: "serve",
         abstract: "Serve a model over HTTP to OpenAI's clients.",
@@ -32,11 +32,10 @@ struct ServeCommand: AsyncParsableCommand {
             The log is on standard error and never has the text of a prompt or an answer.
             """)
 
-    @Option(
-        help: ArgumentHelp("The model's folder. (default: the small model that comes with dms)", valueName: "dir"))
+    @Option(help: HubOptions.help("The model", orElse: "the small model that comes with dms"))
     var model: String?
 
-    @Option(help: ArgumentHelp("The name that clients give. (default: that of the folder)", valueName: "name"))
+    @Option(help: ArgumentHelp("The name that clients give. (default: that of the model)", valueName: "name"))
     var modelName: String?
 
     @Option(help: "The address to listen on.")
@@ -96,6 +95,8 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup(title: "Computing")
     var compute: ComputeOptions
 
+    @OptionGroup var hub: HubOptions
+
     @Option(help: "trace, debug, info, notice, warning, error or critical: what is logged.")
     var logLevel: Logger.Level = .info
 
@@ -112,6 +113,10 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
+    mutating func resolveModels(_ folder: (String) async throws -> String) async throws {
+        if let model { self.model = try await folder(model) }
+    }
+
     func run() async throws {
         let path = try model ?? ShippedModel.path()
         let keys = try apiKeyFile.map { try Self.keys(file: $0) }
@@ -124,7 +129,7 @@ struct ServeCommand: AsyncParsableCommand {
             loaded.model, tokenizer: loaded.tokenizer, configuration: try engineConfiguration(),
             sessions: sessions?.folder, eviction: noEvict ? .off : .model)
         let served = try ServedModel(
-            name: modelName ?? Self.name(ofFolder: path), engine: engine,
+            name: modelName ?? ModelName.ofFolder(path), engine: engine,
             generation: loaded.directory.generationConfiguration, chatTemplate: chatTemplate)
         let configuration = try ServerConfiguration(
             host: host, port: port, keys: keys, allowedHosts: allowHost, limits: try limits.limits(),
@@ -168,11 +173,6 @@ struct ServeCommand: AsyncParsableCommand {
         } catch {
             throw ConsoleError("\(file): \(error)")
         }
-    }
-
-    /// The last part of a path that has one.
-    private static func name(ofFolder path: String) -> String {
-        path.split(separator: "/").last.map(String.init) ?? path
     }
 }
 

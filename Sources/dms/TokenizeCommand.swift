@@ -2,7 +2,7 @@ import ArgumentParser
 import DMSJSON
 import DMSTokenizer
 
-struct TokenizeCommand: ParsableCommand {
+struct TokenizeCommand: ModelUsing {
     static let configuration = CommandConfiguration(
         commandName: "tokenize",
         abstract: "Turn text into token ids, or ids into text.",
@@ -16,8 +16,10 @@ struct TokenizeCommand: ParsableCommand {
             Special tokens written in the text become their ids. Bytes that are no UTF-8 decode to U+FFFD.
             """)
 
-    @Option(help: ArgumentHelp("The folder with tokenizer.json.", valueName: "dir"))
+    @Option(help: HubOptions.help("The model with the tokenizer.json"))
     var model: String
+
+    @OptionGroup var hub: HubOptions
 
     @Flag(
         help: """
@@ -41,6 +43,10 @@ struct TokenizeCommand: ParsableCommand {
 
     func validate() throws {
         if json, jsonLines { throw ValidationError("--json and --json-lines exclude each other") }
+    }
+
+    mutating func resolveModels(_ folder: (String) async throws -> String) async throws {
+        model = try await folder(model)
     }
 
     func run() throws {

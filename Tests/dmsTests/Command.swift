@@ -91,7 +91,12 @@ enum Command {
         process.waitUntilExit()
     }
 
-    static func run(_ arguments: [String], input: [UInt8]) throws -> Result {
+    /// - Parameters:
+    ///   - environment: Variables beside those of this process.
+    ///   - directory: Where it runs; `nil` for where this process does.
+    static func run(
+        _ arguments: [String], input: [UInt8], environment: [String: String] = [:], directory: String? = nil
+    ) throws -> Result {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("dms-" + UUID().uuidString)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -101,6 +106,8 @@ enum Command {
         let process = Process()
         process.executableURL = try binary()
         process.arguments = arguments
+        if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardInput = try FileHandle(forReadingFrom: files[0])
         process.standardOutput = try FileHandle(forWritingTo: files[1])
         process.standardError = try FileHandle(forWritingTo: files[2])

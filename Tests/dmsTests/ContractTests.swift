@@ -7,7 +7,8 @@ struct ContractTests {
     @Test("help and version are on standard output with status 0")
     func help() throws {
         for verb in [
-            [], ["generate"], ["chat"], ["serve"], ["tokenize"], ["inspect"], ["bench"], ["corpus", "recall"],
+            [], ["generate"], ["chat"], ["serve"], ["tokenize"], ["inspect"], ["bench"], ["pull"],
+            ["corpus", "recall"],
         ] {
             let result = try Command.run(verb + ["--help"], input: [])
             #expect(result.status == 0)
@@ -45,7 +46,10 @@ struct ContractTests {
             ["serve", "--kv-budget", "2GB"],
             ["serve", "--kv-budget", "0"], ["serve", "--max-concurrency", "0"], ["serve", "--max-queue", "-1"],
             ["serve", "--max-choices", "0"], ["serve", "--idle-timeout", "0"], ["serve", "--chat-template", "jinja"],
-            ["serve", "--log-level", "loud"], ["serve", "somewhere"],
+            ["serve", "--log-level", "loud"], ["serve", "somewhere"], ["pull"], ["pull", "name"],
+            ["pull", "/folder/x"],
+            ["pull", "a/b", "--parallel", "0"], ["pull", "a/b@x", "--revision", "y"],
+            ["pull", "a/b", "--endpoint", "http://hub.example"], ["pull", "a/b", "--offline"],
         ])
     func wrongOptions(arguments: [String]) throws {
         let result = try Command.run(arguments, input: [])
