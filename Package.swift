@@ -104,12 +104,13 @@ let package = Package(
             "DMSTraining",
             ["DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
         library("DMSMPI", ["CDMSMPI", "DMSTraining"]),
+        library("DMSQuantization", ["DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor"]),
         .executableTarget(
             name: "dms",
             dependencies: [
                 "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSEvaluation", "DMSGrammar", "DMSJSON", "DMSMPI",
-                "DMSModel", "DMSPolicy", "DMSRecall", "DMSServer", "DMSTensor", "DMSTerminal", "DMSTokenizer",
-                "DMSTraining",
+                "DMSModel", "DMSPolicy", "DMSQuantization", "DMSRecall", "DMSServer", "DMSTensor", "DMSTerminal",
+                "DMSTokenizer", "DMSTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -158,6 +159,9 @@ let package = Package(
         tests(
             "DMSRecallTests",
             ["DMSRecall", "DMSCheckpoint", "DMSJSON", "DMSTokenizer", "DMSTraining"]),
+        tests(
+            "DMSQuantizationTests",
+            ["DMSQuantization", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor"]),
         tests("DMSTerminalTests", ["DMSTerminal"]),
         // The binary itself is a dependency: the tests run it.
         tests(

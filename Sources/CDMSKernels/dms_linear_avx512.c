@@ -8,6 +8,9 @@
 
 #include "dms_linear_body.h"
 
-const dms_linear_kernels dms_linear_avx512 = {.fp32 = DMS_FP32_PATH, .bf16 = DMS_ROUNDED_PATH};
+#include "dms_linear_grouped_body.h"
+
+const dms_linear_kernels dms_linear_avx512 = {
+    .fp32 = DMS_FP32_PATH, .bf16 = DMS_ROUNDED_PATH, .grouped = dms_grouped_paths};
 
 #endif

@@ -15,6 +15,7 @@ struct DMSCommand: ParsableCommand {
               dms serve --model DIR              serve it to OpenAI's clients
               dms eval --model DIR --corpus FILE perplexity, and what eviction costs and saves
               dms retrofit --model DIR …         teach a base model to evict
+              dms quantize --model DIR …         round its weights to 8 or 4 bits
               dms bench --shape llama-3.2-1b     how fast this machine is; needs no model
               dms corpus recall --output DIR     texts to train a small model on
 
@@ -23,8 +24,8 @@ struct DMSCommand: ParsableCommand {
         version: Version.text,
         subcommands: [
             GenerateCommand.self, ChatCommand.self, ServeCommand.self, TokenizeCommand.self, EvalCommand.self,
-            InspectCommand.self,
-            BenchCommand.self, RetrofitCommand.self, PretrainCommand.self, CorpusCommand.self,
+            InspectCommand.self, BenchCommand.self, QuantizeCommand.self, RetrofitCommand.self, PretrainCommand.self,
+            CorpusCommand.self,
         ])
 }
 
