@@ -34,6 +34,7 @@ let package = Package(
         .library(name: "DMSEvaluation", targets: ["DMSEvaluation"]),
         .library(name: "DMSServer", targets: ["DMSServer"]),
         .library(name: "DMSTraining", targets: ["DMSTraining", "DMSMPI"]),
+        .library(name: "DMSQuantization", targets: ["DMSQuantization"]),
         .executable(name: "dms", targets: ["dms"]),
     ],
     traits: [

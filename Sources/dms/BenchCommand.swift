@@ -87,7 +87,7 @@ struct BenchPlan {
     let threads: Int
     let backend: String
     let precision: Precision
-    /// What the layers' matrices are.
+    /// What most matrices are: those of the feed-forward layers.
     let weights: WeightFormat
     let weightBytes: Int
     let runner: BenchmarkRunner
@@ -101,7 +101,7 @@ struct BenchPlan {
         backend = kernels.name
         let source = try Self.source(options, compute, kernels)
         precision = source.precision
-        weights = (source.weights.layers.first?.query ?? source.weights.head).format
+        weights = (source.weights.layers.first?.gate ?? source.weights.head).format
         weightBytes = source.weights.bytesPerDecodeStep
         name = options.shape?.rawValue ?? options.model ?? ""
         let gate = try Self.gate(options, source)

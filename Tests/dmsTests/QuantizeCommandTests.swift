@@ -39,11 +39,18 @@ struct QuantizeCommandTests {
         }
         let corpus = model.file("corpus.txt")
         try model.write(String(repeating: "some words to score. ", count: 40), to: "corpus.txt")
-        let scores = try Command.run(
-            "eval", "--model", output, "--base", model.path, "--corpus", corpus, "--chunk-length", "64", "--json"
-        ).object()
-        let divergence = try #require(scores["kld"]?.doubleValue)
-        #expect(divergence > 0 && divergence < 0.1)
+        let finer = model.file("finer")
+        _ = try Command.run(
+            "quantize", "--model", model.path, "--output", finer, "--weights", "int8", "--group-size", "32")
+        let divergences = try [output, finer].map { path in
+            let scores = try Command.run(
+                "eval", "--model", path, "--base", model.path, "--corpus", corpus, "--chunk-length", "64",
+                "--no-evict", "--precision", "fp32", "--json"
+            ).object()
+            return try #require(scores["kld"]?.doubleValue)
+        }
+        // A step of 8 bits is a sixteenth of one of 4, and divergence goes with its square.
+        #expect(divergences[1] > 0 && divergences[1] * 20 < divergences[0])
         let inspected = try Command.run("inspect", "--model", output, "--json").object()
         #expect(inspected["quantization"]?.objectValue?["format"] == .string("pack-quantized"))
         #expect(inspected["dms"]?.objectValue?["weights_sha256"]?.objectValue?["verified"] == .bool(true))
