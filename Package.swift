@@ -35,6 +35,7 @@ let package = Package(
         .library(name: "DMSServer", targets: ["DMSServer"]),
         .library(name: "DMSTraining", targets: ["DMSTraining", "DMSMPI"]),
         .library(name: "DMSHub", targets: ["DMSHub"]),
+        .library(name: "DMSQuantization", targets: ["DMSQuantization"]),
         .executable(name: "dms", targets: ["dms"]),
     ],
     traits: [
@@ -117,12 +118,13 @@ let package = Package(
             "DMSTraining",
             ["DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
         library("DMSMPI", ["CDMSMPI", "DMSTraining"]),
+        library("DMSQuantization", ["DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor"]),
         .executableTarget(
             name: "dms",
             dependencies: [
                 "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSEvaluation", "DMSGrammar", "DMSHub", "DMSJSON",
-                "DMSMPI", "DMSModel", "DMSPolicy", "DMSRecall", "DMSServer", "DMSTensor", "DMSTerminal", "DMSTokenizer",
-                "DMSTraining",
+                "DMSMPI", "DMSModel", "DMSPolicy", "DMSQuantization", "DMSRecall", "DMSServer", "DMSTensor",
+                "DMSTerminal", "DMSTokenizer", "DMSTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -171,6 +173,9 @@ let package = Package(
         tests(
             "DMSRecallTests",
             ["DMSRecall", "DMSCheckpoint", "DMSJSON", "DMSTokenizer", "DMSTraining"]),
+        tests(
+            "DMSQuantizationTests",
+            ["DMSQuantization", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor"]),
         tests("DMSTerminalTests", ["DMSTerminal"]),
         tests("DMSHubTests", ["DMSHub", "CDMSDigest", "DMSCheckpoint", "DMSJSON"]),
         // The binary itself is a dependency: the tests run it.

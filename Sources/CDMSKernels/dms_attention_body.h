@@ -85,6 +85,8 @@ DMS_TARGET static void pack_block(const dms_attention_shape *shape, dms_attentio
     case DMS_F16: pack_block_dim(DMS_F16, shape, block, next); break;
     case DMS_FP8_E4M3: pack_block_dim(DMS_FP8_E4M3, shape, block, next); break;
     case DMS_INT8: pack_block_dim(DMS_INT8, shape, block, next); break;
+    case DMS_GROUPED_INT8:
+    case DMS_GROUPED_INT4: break;  // weights
     }
     block->finite = !block->masked || values_are_finite(shape, block);
 }

@@ -8,7 +8,9 @@ size_t dms_dtype_size(dms_dtype type) {
     case DMS_BF16:
     case DMS_F16: return 2;
     case DMS_FP8_E4M3:
-    case DMS_INT8: return 1;
+    case DMS_INT8:
+    case DMS_GROUPED_INT8: return 1;
+    case DMS_GROUPED_INT4: return 0;
     }
     return 0;
 }

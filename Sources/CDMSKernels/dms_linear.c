@@ -43,7 +43,8 @@ const dms_linear_kernels *dms_linear_kernels_for(dms_isa isa) {
 
 static size_t dms_ceiling_divide(size_t value, size_t divisor) { return (value + divisor - 1) / divisor; }
 
-static const dms_linear_path *dms_path(const dms_context *context, dms_precision precision) {
+static const dms_linear_path *dms_path(const dms_context *context, dms_precision precision, int grouped) {
+    if (grouped) return &context->linear->grouped[precision];
     return precision == DMS_PRECISION_BF16 ? &context->linear->bf16 : &context->linear->fp32;
 }
 
@@ -139,10 +140,22 @@ static dms_region dms_region_at(const dms_linear_pass *pass, size_t index) {
 static void dms_point_weights(const dms_linear_pass *pass, const dms_region *region, size_t n, size_t block,
                               const char **weights) {
     const dms_linear_output *output = region->output;
-    size_t size = dms_dtype_size(output->weight_type);
     for (size_t i = 0; i < pass->outputs; ++i) {
         size_t row = DMS_MIN(n + i, region->end - 1);
-        weights[i] = (const char *)output->weight + (row * pass->args->in_features + block * pass->path->block) * size;
+        size_t first = row * pass->args->in_features + block * pass->path->block;
+        weights[i] = (const char *)output->weight + dms_weight_bytes(output->weight_type, first);
+    }
+}
+
+// Their scales.
+static void dms_point_scales(const dms_linear_pass *pass, const dms_region *region, size_t n, size_t block,
+                             dms_panel *panel) {
+    const dms_linear_output *output = region->output;
+    panel->group = output->group;
+    for (size_t i = 0; i < pass->outputs; ++i) {
+        size_t row = DMS_MIN(n + i, region->end - 1);
+        size_t first = row * pass->args->in_features + block * pass->path->block;
+        panel->scales[i] = output->scales + first / output->group;
     }
 }
 
@@ -165,6 +178,7 @@ static void dms_run_panel(const dms_linear_pass *pass, const dms_region *region,
     panel->y_stride = output->y_stride;
     panel->bias = output->bias ? output->bias + n : NULL;
     panel->adds = output->accumulate;
+    if (dms_is_grouped(output->weight_type)) dms_point_scales(pass, region, n, index, panel);
     path->panel[output->weight_type](panel);
 }
 
@@ -262,27 +276,33 @@ static size_t dms_thread_sums(const dms_linear_path *path) {
     return DMS_ROWS_PER_BLOCK * dms_round_up(DMS_OUTPUTS_PER_TASK, path->outputs) * path->sums;
 }
 
-size_t dms_linear_scratch_bytes(const dms_context *context, size_t rows, size_t in_features, dms_precision precision) {
-    const dms_linear_path *path = dms_path(context, precision);
+static size_t dms_path_scratch_bytes(const dms_context *context, const dms_linear_path *path, size_t rows,
+                                     size_t in_features) {
     size_t sums = rows <= DMS_ROWS_OF_ONE_SWEEP ? 0 : dms_thread_sums(path) * (size_t)context->threads * sizeof(float);
-    size_t bytes = dms_prepared_bytes(path, rows, in_features) + sums;
-    if (!context->linear->tiles || precision != DMS_PRECISION_BF16) return bytes;
-    return DMS_MAX(bytes, dms_tile_scratch_bytes(context, rows, in_features));
+    return dms_prepared_bytes(path, rows, in_features) + sums;
 }
 
-// Tiles hold BF16.
-static int dms_takes_tiles(const dms_linear_args *args) {
-    int takes = args->precision == DMS_PRECISION_BF16;
-    for (size_t o = 0; o < args->output_count; ++o) takes &= args->outputs[o].weight_type == DMS_BF16;
-    return takes;
+// What BF16 precision multiplies is BF16, and tiles hold that, or is grouped.
+static int dms_takes_tiles(const dms_context *context, dms_precision precision, int grouped) {
+    return context->linear->tiles && precision == DMS_PRECISION_BF16 && !grouped;
 }
 
-void dms_linear(dms_context *context, const dms_linear_args *args) {
-    if (context->linear->tiles && dms_takes_tiles(args)) {
+size_t dms_linear_scratch_bytes(const dms_context *context, size_t rows, size_t in_features, dms_precision precision) {
+    size_t floats = dms_path_scratch_bytes(context, dms_path(context, precision, 0), rows, in_features);
+    size_t grouped = dms_path_scratch_bytes(context, dms_path(context, precision, 1), rows, in_features);
+    if (dms_takes_tiles(context, precision, 0)) floats = dms_tile_scratch_bytes(context, rows, in_features);
+    return DMS_MAX(floats, grouped);
+}
+
+// Outputs that take the same path.
+static void dms_linear_alike(dms_context *context, const dms_linear_args *args) {
+    int grouped = dms_is_grouped(args->outputs->weight_type);
+    if (dms_takes_tiles(context, args->precision, grouped)) {
         dms_tile_linear(context, context->linear->tiles, args);
         return;
     }
-    dms_linear_pass pass = {.args = args, .path = dms_path(context, args->precision), .prepared = args->scratch};
+    const dms_linear_path *path = dms_path(context, args->precision, grouped);
+    dms_linear_pass pass = {.args = args, .path = path, .prepared = args->scratch};
     pass.blocks = DMS_MAX(dms_ceiling_divide(args->in_features, pass.path->block), (size_t)1);
     pass.thread_sums = dms_thread_sums(pass.path);
     pass.sums = (float *)(pass.prepared + dms_prepared_bytes(pass.path, args->rows, args->in_features));
@@ -290,5 +310,19 @@ void dms_linear(dms_context *context, const dms_linear_args *args) {
         pass.first_row = row;
         pass.rows = DMS_MIN(args->rows - row, (size_t)DMS_ROWS_PER_PASS);
         dms_run_pass(context, &pass);
+    }
+}
+
+void dms_linear(dms_context *context, const dms_linear_args *args) {
+    dms_linear_args part = *args;
+    for (size_t first = 0; first < args->output_count; first += part.output_count) {
+        part.outputs = args->outputs + first;
+        int grouped = dms_is_grouped(part.outputs->weight_type);
+        part.output_count = 1;
+        while (first + part.output_count < args->output_count &&
+               dms_is_grouped(part.outputs[part.output_count].weight_type) == grouped) {
+            ++part.output_count;
+        }
+        dms_linear_alike(context, &part);
     }
 }

@@ -9,7 +9,7 @@
 
 #include "dms_internal.h"
 
-enum { DMS_PANEL_OUTPUTS_MAX = 8, DMS_WEIGHT_TYPES = 3, DMS_CACHE_LINE = 64 };
+enum { DMS_PANEL_OUTPUTS_MAX = 8, DMS_WEIGHT_TYPES = 7, DMS_CACHE_LINE = 64 };
 
 // Some rows of prepared inputs times up to `path->outputs` rows of a weight, over one block of inputs.
 typedef struct dms_panel {
@@ -28,13 +28,16 @@ typedef struct dms_panel {
     size_t y_stride;
     const float *bias;  // of these outputs, or NULL
     int32_t adds;       // to what y holds
+    // For grouped weights, of which a block holds whole groups:
+    const uint16_t *scales[DMS_PANEL_OUTPUTS_MAX];  // from the block's first group on
+    size_t group;
 } dms_panel;
 
 typedef void (*dms_panel_kernel)(const dms_panel *panel);
 // Converts `count` inputs and writes zeros behind them up to `padded`.
 typedef void (*dms_prepare_kernel)(const float *x, size_t count, size_t padded, void *prepared);
 
-// One precision of one instruction set.
+// One precision of one instruction set, for weights of floats or for grouped ones.
 typedef struct dms_linear_path {
     size_t element_size;  // of prepared inputs
     size_t lanes;         // prepared rows are padded to a multiple of this
@@ -55,7 +58,15 @@ struct dms_linear_kernels {
     dms_linear_path fp32;
     dms_linear_path bf16;
     const dms_tile_kernels *tiles;  // take BF16 weights in BF16 precision instead; or NULL
+    const dms_linear_path *grouped;  // by dms_precision
 };
+
+static inline int dms_is_grouped(dms_dtype type) { return type == DMS_GROUPED_INT8 || type == DMS_GROUPED_INT4; }
+
+// Bytes of so many consecutive weights.
+static inline size_t dms_weight_bytes(dms_dtype type, size_t count) {
+    return type == DMS_GROUPED_INT4 ? count / 2 : count * dms_dtype_size(type);
+}
 
 extern const dms_linear_kernels dms_linear_portable;
 extern const dms_linear_kernels dms_linear_neon;

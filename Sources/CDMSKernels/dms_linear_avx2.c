@@ -19,13 +19,14 @@ DMS_TARGET __attribute__((noinline)) static void dms_store_part(const dms_panel 
 }
 
 DMS_FN __m128 dms_load_outputs(const size_t outputs, const float *p) {
+    if (outputs == 4) return _mm_loadu_ps(p);
     __m128 two = _mm_castpd_ps(_mm_load_sd((const double *)p));
     return outputs == 2 ? two : _mm_movelh_ps(two, _mm_load_ss(p + 2));
 }
 
 DMS_FN void dms_finish_row(const size_t outputs, const dms_panel *panel, float *y, const vf *sums) {
     __m256 first = _mm256_hadd_ps(sums[0], sums[1]);
-    __m256 second = outputs == 2 ? first : _mm256_hadd_ps(sums[2], sums[2]);
+    __m256 second = outputs == 2 ? first : _mm256_hadd_ps(sums[2], sums[outputs == 4 ? 3 : 2]);
     __m256 quads = _mm256_hadd_ps(first, second);
     __m128 total = _mm_add_ps(_mm256_castps256_ps128(quads), _mm256_extractf128_ps(quads, 1));
     if (__builtin_expect(panel->width != outputs, 0)) {
@@ -34,6 +35,10 @@ DMS_FN void dms_finish_row(const size_t outputs, const dms_panel *panel, float *
     }
     if (panel->adds) total = _mm_add_ps(dms_load_outputs(outputs, y), total);
     if (panel->bias) total = _mm_add_ps(total, dms_load_outputs(outputs, panel->bias));
+    if (outputs == 4) {
+        _mm_storeu_ps(y, total);
+        return;
+    }
     _mm_storel_pi((__m64 *)y, total);
     if (outputs > 2) _mm_store_ss(y + 2, _mm_movehl_ps(total, total));
 }
@@ -54,6 +59,34 @@ DMS_FN vf dms_half_of_first(const char *p, size_t n, const size_t odd) {
 #define DMS_LOAD_SPLIT_N(p, n, odd) dms_half_of_first(p, n, odd)
 
 #include "dms_linear_body.h"
+
+// The scale, and the offset of codes times it: a weight is one multiply-add.
+typedef struct dms_factor {
+    vf scale, offset;
+} dms_factor;
+
+DMS_FN dms_factor dms_group_factor(const int bits, float scale) {
+    return (dms_factor){vf_set1(scale), vf_set1(scale * (bits == 8 ? -128.0f : -8.0f))};
+}
+
+// Eight words of four codes each, in the low bits.
+typedef __m256i dms_codes;
+
+DMS_FN dms_codes dms_load_codes(const int bits, const char *p) {
+    if (bits == 8) return _mm256_loadu_si256((const __m256i *)p);
+    __m256i words = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)p));
+    __m256i twice = _mm256_permutevar8x32_epi32(words, _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3));
+    return _mm256_srlv_epi32(twice, _mm256_setr_epi32(0, 16, 0, 16, 0, 16, 0, 16));
+}
+
+DMS_FN vf dms_widen_codes(const int bits, dms_codes codes, const size_t step, dms_factor factor) {
+    __m256i code = _mm256_and_si256(_mm256_srli_epi32(codes, (int)step * bits), _mm256_set1_epi32((1 << bits) - 1));
+    return vf_fma(_mm256_cvtepi32_ps(code), factor.scale, factor.offset);
+}
+
+enum { DMS_GROUPED_OUTPUTS = 4 };
+
+#include "dms_linear_grouped_body.h"
 
 // To BF16 and back, as dms_f32_to_bf16 rounds.
 DMS_FN __m256 dms_rounded(__m256 x) {
@@ -91,6 +124,7 @@ const dms_linear_kernels dms_linear_avx2 = {
              DMS_TILE_SHAPES,
              .prepare = dms_prepare_split,
              .panel = {NULL, dms_panel_split, NULL}},
+    .grouped = dms_grouped_paths,
 };
 
 #endif

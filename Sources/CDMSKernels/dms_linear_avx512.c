@@ -9,9 +9,12 @@
 
 #include "dms_linear_body.h"
 
-const dms_linear_kernels dms_linear_avx512 = {.fp32 = DMS_FP32_PATH, .bf16 = DMS_ROUNDED_PATH};
+#include "dms_linear_grouped_body.h"
+
+const dms_linear_kernels dms_linear_avx512 = {
+    .fp32 = DMS_FP32_PATH, .bf16 = DMS_ROUNDED_PATH, .grouped = dms_grouped_paths};
 
 const dms_linear_kernels dms_linear_amx = {
-    .fp32 = DMS_FP32_PATH, .bf16 = DMS_ROUNDED_PATH, .tiles = &dms_tile_kernels_amx};
+    .fp32 = DMS_FP32_PATH, .bf16 = DMS_ROUNDED_PATH, .grouped = dms_grouped_paths, .tiles = &dms_tile_kernels_amx};
 
 #endif

@@ -32,4 +32,36 @@ DMS_FN void dms_finish_row(const size_t outputs, const dms_panel *panel, float *
     _mm256_mask_storeu_ps(y, mask, total);
 }
 
+// For 8 bits the scale, and the offset of codes times it: a weight is one multiply-add. For 4 bits all sixteen weights.
+typedef struct dms_factor {
+    vf first, second;
+} dms_factor;
+
+DMS_FN dms_factor dms_group_factor(const int bits, float scale) {
+    if (bits == 8) return (dms_factor){vf_set1(scale), vf_set1(scale * -128.0f)};
+    vf values = _mm512_setr_ps(-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7);
+    vf weights = vf_mul(values, vf_set1(scale));
+    return (dms_factor){weights, weights};
+}
+
+// Sixteen words of two codes each, in the low bits.
+typedef __m512i dms_codes;
+
+DMS_FN dms_codes dms_load_codes(const int bits, const char *p) {
+    if (bits == 8) return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p));
+    __m512i words = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)p));
+    __m512i order = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    __m512i shifts = _mm512_setr_epi32(0, 8, 16, 24, 0, 8, 16, 24, 0, 8, 16, 24, 0, 8, 16, 24);
+    return _mm512_srlv_epi32(_mm512_permutexvar_epi32(order, words), shifts);
+}
+
+DMS_FN vf dms_widen_codes(const int bits, dms_codes codes, const size_t step, dms_factor factor) {
+    __m512i code = _mm512_srli_epi32(codes, (unsigned)step * (unsigned)bits);
+    // The table looks at four bits only.
+    if (bits == 4) return _mm512_permutexvar_ps(code, factor.first);
+    return vf_fma(_mm512_cvtepi32_ps(_mm512_and_si512(code, _mm512_set1_epi32(0xff))), factor.first, factor.second);
+}
+
+enum { DMS_GROUPED_OUTPUTS = DMS_TILE_OUTPUTS };
+
 #endif

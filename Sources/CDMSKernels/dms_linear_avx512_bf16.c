@@ -17,6 +17,9 @@
 
 #include "dms_linear_body.h"
 
+// In FP32 with rounded inputs: a dot product of pairs would have to round the weights too.
+#include "dms_linear_grouped_body.h"
+
 DMS_TARGET static void dms_panel_pairs(const dms_panel *panel) { dms_panel_products(panel, DMS_PRODUCT_PAIRS); }
 
 DMS_TARGET static void dms_prepare_pairs(const float *x, size_t count, size_t padded, void *prepared) {
@@ -37,6 +40,7 @@ const dms_linear_kernels dms_linear_avx512_bf16 = {
              DMS_TILE_SHAPES,
              .prepare = dms_prepare_pairs,
              .panel = {NULL, dms_panel_pairs, NULL}},
+    .grouped = dms_grouped_paths,
 };
 
 #endif

@@ -125,6 +125,35 @@ DMS_FN void dms_add_rest(const dms_shape shape, const char *x, size_t x_bytes, c
     if (k < depth) dms_add_vector(shape, x, x_bytes, w, k, depth - k, widened, sums);
 }
 
+// Accumulators of a panel's rows from `first_row` on, as they were after the block before.
+DMS_FN void dms_begin_sums(const size_t rows, const size_t outputs, const dms_panel *panel, size_t first_row, vf *sums,
+                           const size_t stride) {
+    const float *kept = panel->sums + first_row * outputs * VF_LANES;
+    for (size_t m = 0; m < rows; ++m) {
+        for (size_t n = 0; n < stride; ++n) sums[m * stride + n] = vf_set1(0.0f);
+    }
+    if (panel->begins) return;
+    for (size_t m = 0; m < rows; ++m) {
+        for (size_t n = 0; n < outputs; ++n) sums[m * stride + n] = vf_load(kept + (m * outputs + n) * VF_LANES);
+    }
+}
+
+// Keeps them for the next block, or makes outputs of them.
+DMS_FN void dms_end_sums(const size_t rows, const size_t outputs, const dms_panel *panel, size_t first_row,
+                         const vf *sums, const size_t stride) {
+    float *kept = panel->sums + first_row * outputs * VF_LANES;
+    if (!panel->ends) {
+        for (size_t m = 0; m < rows; ++m) {
+            for (size_t n = 0; n < outputs; ++n) vf_store(kept + (m * outputs + n) * VF_LANES, sums[m * stride + n]);
+        }
+        return;
+    }
+#pragma clang loop unroll(full)
+    for (size_t m = 0; m < rows; ++m) {
+        dms_finish_row(outputs, panel, panel->y + (first_row + m) * panel->y_stride, sums + m * stride);
+    }
+}
+
 // `fetch` are shape.fetches rows of the next panel. They are fetched one after another, as if reading memory from end
 // to end: that is what hardware prefetchers understand, and several rows at once reach half the bandwidth.
 DMS_FN void dms_tile(const dms_shape shape, const dms_panel *panel, size_t first_row, const char *const *fetch,
@@ -133,15 +162,7 @@ DMS_FN void dms_tile(const dms_shape shape, const dms_panel *panel, size_t first
     const char *x = (const char *)panel->x + first_row * x_bytes, *w[DMS_TILE_OUTPUTS];
     vf sums[DMS_ROWS_MAX][DMS_TILE_OUTPUTS];
     for (size_t n = 0; n < shape.outputs; ++n) w[n] = panel->weights[n];
-    float *kept = panel->sums + first_row * shape.outputs * VF_LANES;
-    for (size_t m = 0; m < shape.rows; ++m) {
-        for (size_t n = 0; n < DMS_TILE_OUTPUTS; ++n) sums[m][n] = vf_set1(0.0f);
-    }
-    if (!panel->begins) {
-        for (size_t m = 0; m < shape.rows; ++m) {
-            for (size_t n = 0; n < shape.outputs; ++n) sums[m][n] = vf_load(kept + (m * shape.outputs + n) * VF_LANES);
-        }
-    }
+    dms_begin_sums(shape.rows, shape.outputs, panel, first_row, sums[0], DMS_TILE_OUTPUTS);
     size_t k = 0;
     for (size_t i = 0; i + 1 < shape.fetches; ++i) {
         size_t end = panel->depth / shape.line * (i + 1) / shape.fetches * shape.line;
@@ -150,16 +171,7 @@ DMS_FN void dms_tile(const dms_shape shape, const dms_panel *panel, size_t first
     const char *last = shape.fetches == 0 ? x : fetch[shape.fetches - 1];
     k = dms_add_lines(shape, x, x_bytes, w, k, panel->depth, last, widened, sums);
     dms_add_rest(shape, x, x_bytes, w, k, panel->depth, widened, sums);
-    if (!panel->ends) {
-        for (size_t m = 0; m < shape.rows; ++m) {
-            for (size_t n = 0; n < shape.outputs; ++n) vf_store(kept + (m * shape.outputs + n) * VF_LANES, sums[m][n]);
-        }
-        return;
-    }
-#pragma clang loop unroll(full)
-    for (size_t m = 0; m < shape.rows; ++m) {
-        dms_finish_row(shape.outputs, panel, panel->y + (first_row + m) * panel->y_stride, sums[m]);
-    }
+    dms_end_sums(shape.rows, shape.outputs, panel, first_row, sums[0], DMS_TILE_OUTPUTS);
 }
 
 // The one to three rows from `row` on.

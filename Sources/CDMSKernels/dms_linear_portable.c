@@ -16,7 +16,35 @@ DMS_FN void dms_finish_row(const size_t outputs, const dms_panel *panel, float *
 
 #include "dms_linear_body.h"
 
-const dms_linear_kernels dms_linear_portable = {.fp32 = DMS_FP32_PATH, .bf16 = DMS_ROUNDED_PATH};
+typedef struct dms_factor {
+    float scale;
+} dms_factor;
 
-const dms_linear_kernels dms_linear_portable_tiles = {
-    .fp32 = DMS_FP32_PATH, .bf16 = DMS_ROUNDED_PATH, .tiles = &dms_tile_kernels_portable};
+DMS_FN dms_factor dms_group_factor(const int bits, float scale) { return (dms_factor){scale}; }
+
+typedef const uint8_t *dms_codes;
+
+DMS_FN dms_codes dms_load_codes(const int bits, const char *p) { return (dms_codes)p; }
+
+DMS_FN float dms_widen_code(const int bits, dms_codes codes, size_t index, float scale) {
+    int code = bits == 8 ? codes[index] - 128 : (codes[index / 2] >> index % 2 * 4 & 15) - 8;
+    return (float)code * scale;
+}
+
+DMS_FN vf dms_widen_codes(const int bits, dms_codes codes, const size_t step, dms_factor factor) {
+    float scale = factor.scale;
+    return (vf){dms_widen_code(bits, codes, step, scale), dms_widen_code(bits, codes, step + 8, scale),
+                dms_widen_code(bits, codes, step + 16, scale), dms_widen_code(bits, codes, step + 24, scale)};
+}
+
+enum { DMS_GROUPED_OUTPUTS = DMS_TILE_OUTPUTS };
+
+#include "dms_linear_grouped_body.h"
+
+const dms_linear_kernels dms_linear_portable = {
+    .fp32 = DMS_FP32_PATH, .bf16 = DMS_ROUNDED_PATH, .grouped = dms_grouped_paths};
+
+const dms_linear_kernels dms_linear_portable_tiles = {.fp32 = DMS_FP32_PATH,
+                                                      .bf16 = DMS_ROUNDED_PATH,
+                                                      .grouped = dms_grouped_paths,
+                                                      .tiles = &dms_tile_kernels_portable};

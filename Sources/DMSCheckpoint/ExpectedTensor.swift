@@ -2,12 +2,22 @@
 public struct ExpectedTensor: Equatable, Sendable {
     public let name: String
     public let shape: [Int]
+    /// The element type; `nil` for any float that weights may have.
+    public let type: TensorDataType?
     /// The shape in the words of `config.json`.
     let meaning: String
 }
 
+/// A matrix of a model that multiplies activations.
+public struct LinearLayer: Equatable, Sendable {
+    /// The name of its weight without `.weight`.
+    public let name: String
+    public let outputs: Int
+    public let inputs: Int
+}
+
 extension LlamaConfiguration {
-    /// Every tensor of such a model, in the order of a forward pass.
+    /// Every tensor of such a model, in the order of a forward pass, as if none were stored as integers.
     ///
     /// `lm_head.weight` is among them exactly when the embeddings are not tied.
     public var expectedTensors: [ExpectedTensor] {
@@ -23,6 +33,41 @@ extension LlamaConfiguration {
         tensors.append(Self.tensor(LlamaTensorName.finalNorm, hidden))
         if !tiesEmbeddings { tensors.append(Self.tensor(LlamaTensorName.outputHead, vocabulary, hidden)) }
         return tensors
+    }
+
+    /// Every linear layer that has weights of its own, in the same order.
+    public var linearLayers: [LinearLayer] {
+        expectedTensors.compactMap { tensor in
+            guard tensor.shape.count == 2, tensor.name != LlamaTensorName.embedding else { return nil }
+            return LinearLayer(
+                name: String(tensor.name.dropLast(".weight".count)), outputs: tensor.shape[0], inputs: tensor.shape[1])
+        }
+    }
+
+    /// Every tensor that a checkpoint holds: three for each layer that is stored as integers, else the
+    /// ``expectedTensors``.
+    public var storedTensors: [ExpectedTensor] {
+        guard let quantization else { return expectedTensors }
+        return expectedTensors.flatMap { tensor -> [ExpectedTensor] in
+            let layer = String(tensor.name.dropLast(".weight".count))
+            guard tensor.shape.count == 2, let scheme = quantization.scheme(of: layer) else { return [tensor] }
+            return Self.tensors(of: layer, outputs: tensor.shape[0], inputs: tensor.shape[1], scheme)
+        }
+    }
+
+    private static func tensors(
+        of layer: String, outputs: Int, inputs: Int, _ scheme: WeightQuantization.Scheme
+    ) -> [ExpectedTensor] {
+        [
+            ExpectedTensor(
+                name: QuantizedTensorName.codes(layer), shape: [outputs, inputs * scheme.bits / 32], type: .signed32,
+                meaning: "[outputs, inputs * \(scheme.bits) / 32]"),
+            ExpectedTensor(
+                name: QuantizedTensorName.scales(layer), shape: [outputs, inputs / scheme.groupSize], type: .bfloat16,
+                meaning: "[outputs, inputs / \(scheme.groupSize)]"),
+            ExpectedTensor(
+                name: QuantizedTensorName.shape(layer), shape: [2], type: .signed64, meaning: "[2]"),
+        ]
     }
 
     private func appendAttention(of layer: Int, to tensors: inout [ExpectedTensor]) {
@@ -53,6 +98,7 @@ extension LlamaConfiguration {
 
     private static func tensor(_ name: String, _ dimensions: (String, Int)...) -> ExpectedTensor {
         ExpectedTensor(
-            name: name, shape: dimensions.map(\.1), meaning: "[\(dimensions.map(\.0).joined(separator: ", "))]")
+            name: name, shape: dimensions.map(\.1), type: nil,
+            meaning: "[\(dimensions.map(\.0).joined(separator: ", "))]")
     }
 }

@@ -9,8 +9,8 @@ enum KnownKeys {
         "architectures", "attention_bias", "bos_token_id", "dtype", "eos_token_id", "head_dim", "hidden_act",
         "hidden_size", "intermediate_size", "max_position_embeddings", "mlp_bias", "model_type",
         "num_attention_heads", "num_hidden_layers", "num_key_value_heads", "original_max_position_embeddings",
-        "rms_norm_eps", "rope_parameters", "rope_scaling", "rope_theta", "tie_word_embeddings", "torch_dtype",
-        "vocab_size",
+        "quantization_config", "rms_norm_eps", "rope_parameters", "rope_scaling", "rope_theta",
+        "tie_word_embeddings", "torch_dtype", "vocab_size",
     ]
 
     /// Training settings, what a library returns, sampling defaults, and records of who wrote the file.

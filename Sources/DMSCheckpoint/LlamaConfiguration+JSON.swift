@@ -26,6 +26,7 @@ extension LlamaConfiguration {
             "rope_theta": .number(rope.theta),
             "tie_word_embeddings": .bool(tiesEmbeddings),
         ])
+        if let quantization { object["quantization_config"] = .object(quantization.json) }
         if let statedDataType { object["torch_dtype"] = .string(statedDataType) }
         object["vocab_size"] = .integer(Int64(vocabularySize))
         return object

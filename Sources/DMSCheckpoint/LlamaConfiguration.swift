@@ -40,6 +40,8 @@ public struct LlamaConfiguration: Equatable, Sendable {
     public let endOfTextIDs: [Int32]
     /// The element type the file says its weights have, for information: each tensor carries its own.
     public let statedDataType: String?
+    /// Which linear layers are stored as integers (`quantization_config`); `nil` where none is.
+    public let quantization: WeightQuantization?
     /// Keys that are neither read nor known to be harmless, in file order.
     public let ignoredKeys: [String]
     /// The whole object, as it was read.
@@ -85,11 +87,21 @@ public struct LlamaConfiguration: Equatable, Sendable {
         beginOfTextID = try reader.tokenID("bos_token_id", vocabularySize: vocabularySize)
         endOfTextIDs = try reader.tokenIDs("eos_token_id", vocabularySize: vocabularySize) ?? []
         statedDataType = try Self.statedDataType(reader)
+        quantization = try WeightQuantization.read(reader)
         ignoredKeys = raw.keys.filter { !KnownKeys.contains($0) }
         guard headCount % keyValueHeadCount == 0 else {
             throw reader.fail(
                 "num_key_value_heads", found: "\(keyValueHeadCount)",
                 required: "a divisor of num_attention_heads, which is \(headCount)")
+        }
+        guard let quantization else { return }
+        for layer in linearLayers {
+            guard let scheme = quantization.scheme(of: layer.name), layer.inputs % scheme.groupSize != 0 else {
+                continue
+            }
+            throw reader.fail(
+                "quantization_config", found: "groups of \(scheme.groupSize) for \(layer.name)",
+                required: "a divisor of its \(layer.inputs) inputs")
         }
     }
 

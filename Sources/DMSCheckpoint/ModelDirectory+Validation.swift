@@ -2,7 +2,8 @@ extension ModelDirectory {
     /// Every tensor that the configuration demands; see ``LlamaConfiguration/expectedTensors``.
     public var expectedTensors: [ExpectedTensor] { configuration.expectedTensors }
 
-    /// Requires that the weights are exactly those of the configuration, in BF16, F16 or F32 (mixtures are fine).
+    /// Requires that the weights are exactly those of the configuration, in BF16, F16 or F32 (mixtures are fine), or
+    /// as integers where the configuration says so.
     ///
     /// Two more kinds of tensor may be there. Names ending in `.rotary_emb.inv_freq` are a legacy of old writers and
     /// ignored: the frequencies follow from the configuration. And with tied embeddings some writers store
@@ -14,7 +15,7 @@ extension ModelDirectory {
     /// - Throws: ``CheckpointError`` naming the first tensor that is missing, mis-shaped, of another element type, or
     ///   not part of such a model.
     public func validateWeights() throws(CheckpointError) {
-        let expected = expectedTensors
+        let expected = configuration.storedTensors
         let missing = expected.filter { weights[$0.name] == nil }
         if let first = missing.first {
             throw CheckpointError(
@@ -23,6 +24,9 @@ extension ModelDirectory {
                 required: "shape \(first.shape), \(first.meaning)")
         }
         for requirement in expected { try check(weights[requirement.name]!, against: requirement) }
+        for layer in configuration.linearLayers where configuration.quantization?.scheme(of: layer.name) != nil {
+            try checkShape(of: layer)
+        }
         var known = Set(expected.map(\.name))
         if configuration.tiesEmbeddings, let head = weights[LlamaTensorName.outputHead] {
             try requireTied(head)
@@ -42,10 +46,23 @@ extension ModelDirectory {
                 file: tensor.file, .tensor(tensor.name), found: "shape \(tensor.shape)",
                 required: "shape \(requirement.shape), \(requirement.meaning) of config.json")
         }
-        guard tensor.dtype.isWeightType else {
+        guard requirement.type.map({ tensor.dtype == $0 }) ?? tensor.dtype.isWeightType else {
             throw CheckpointError(
                 file: tensor.file, .tensor(tensor.name), found: "element type \(tensor.dtype.rawValue)",
-                required: "BF16, F16 or F32")
+                required: requirement.type?.rawValue ?? "BF16, F16 or F32")
+        }
+    }
+
+    /// Requires that what a layer of integers says of its shape is what the configuration says.
+    private func checkShape(of layer: LinearLayer) throws(CheckpointError) {
+        guard let tensor = weights[QuantizedTensorName.shape(layer.name)] else { return }
+        let stated = (0..<2).map {
+            Int64(littleEndian: tensor.bytes.loadUnaligned(fromByteOffset: $0 * 8, as: Int64.self))
+        }
+        guard stated == [Int64(layer.outputs), Int64(layer.inputs)] else {
+            throw CheckpointError(
+                file: tensor.file, .tensor(tensor.name), found: "\(stated)",
+                required: "[\(layer.outputs), \(layer.inputs)], as config.json has it")
         }
     }
 

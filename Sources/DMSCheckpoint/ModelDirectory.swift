@@ -32,6 +32,11 @@ public struct ModelDirectory: Sendable {
             weights: try CheckpointTensors(directory: path))
     }
 
+    /// Files beside the weights that a copy of a model takes along as they are, where there are such.
+    public static let companions = [
+        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json",
+    ]
+
     /// The path of `tokenizer.json`.
     ///
     /// - Throws: ``CheckpointError`` when there is none.

@@ -38,7 +38,7 @@ public enum TensorDataType: String, CaseIterable, Comparable, Sendable {
         }
     }
 
-    /// Whether the weights of a model may have this type: BF16, F16 and F32.
+    /// Whether the weights of a model may have this type (stored as integers they have others): BF16, F16 and F32.
     public var isWeightType: Bool { self == .bfloat16 || self == .float16 || self == .float32 }
 
     /// The bytes a tensor of this type takes.

@@ -67,7 +67,6 @@ enum UnsupportedKeys {
         "pruned_heads": .empty,
         "qk_layernorm": .no,
         "quantization": .absent,
-        "quantization_config": .absent,
         "query_pre_attn_scalar": .absent,
         "residual_multiplier": .one,
         "rope_interleaved": .no,

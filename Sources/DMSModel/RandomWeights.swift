@@ -7,9 +7,12 @@ extension LlamaWeights {
     /// Matrices are uniform with the standard deviation `1/sqrt(inputs)`, so that activations keep their scale; norms
     /// are 1. The same seed gives the same weights.
     ///
+    /// - Parameters:
+    ///   - type: Of the matrices, and of the embedding in any case.
+    ///   - grouped: What the linear layers are stored as instead; the head is then a matrix of its own, of 8 bits.
     /// - Throws: ``MemoryError`` when they do not fit.
     public static func random(
-        _ configuration: LlamaConfiguration, type: ScalarType = .bfloat16, seed: UInt64
+        _ configuration: LlamaConfiguration, type: ScalarType = .bfloat16, grouped: GroupedFormat? = nil, seed: UInt64
     ) throws(MemoryError) -> LlamaWeights {
         var maker = RandomWeightMaker(type: type, seed: seed)
         let hidden = configuration.hiddenSize
@@ -17,6 +20,7 @@ extension LlamaWeights {
         let keyWidth = configuration.keyValueHeadCount * configuration.headDimension
         let feedForward = configuration.intermediateSize
         let embedding = try maker.linear(outputs: configuration.vocabularySize, inputs: hidden)
+        maker.grouped = grouped
         var layers: [LlamaLayerWeights] = []
         for _ in 0..<configuration.layerCount {
             layers.append(
@@ -31,8 +35,9 @@ extension LlamaWeights {
                     up: try maker.linear(outputs: feedForward, inputs: hidden),
                     down: try maker.linear(outputs: hidden, inputs: feedForward)))
         }
+        maker.grouped = grouped.map { GroupedFormat(.int8, groupSize: $0.groupSize) }
         let head =
-            configuration.tiesEmbeddings
+            configuration.tiesEmbeddings && grouped == nil
             ? embedding : try maker.linear(outputs: configuration.vocabularySize, inputs: hidden)
         return LlamaWeights(
             embedding: embedding, layers: layers, finalNorm: try maker.norm(hidden), head: head)
@@ -41,6 +46,8 @@ extension LlamaWeights {
 
 private struct RandomWeightMaker {
     let type: ScalarType
+    /// What follows is of this format.
+    var grouped: GroupedFormat?
     var state: UInt64
 
     init(type: ScalarType, seed: UInt64) {
@@ -51,16 +58,14 @@ private struct RandomWeightMaker {
 
     /// Four 16-bit values per draw of xorshift64* (Marsaglia 2003, Vigna 2016): 1.2 billion weights take seconds.
     mutating func linear(outputs: Int, inputs: Int) throws(MemoryError) -> LinearWeight {
+        if let grouped { return try integers(grouped, outputs: outputs, inputs: inputs) }
         let count = outputs * inputs
         let buffer = try HostBuffer(byteCount: (count + 3) / 4 * 4 * type.byteCount)
         // Uniform on ±a has the standard deviation a/sqrt(3).
         let unit = Float(3).squareRoot() / Float(inputs).squareRoot() / 32768
         let draws = (count + 3) / 4
         for draw in 0..<draws {
-            state ^= state >> 12
-            state ^= state << 25
-            state ^= state >> 27
-            let bits = state &* 0x2545_F491_4F6C_DD1D
+            let bits = next()
             for lane in 0..<4 {
                 let value = Float(Int16(truncatingIfNeeded: bits >> UInt64(16 * lane))) * unit
                 if type == .bfloat16 {
@@ -74,6 +79,32 @@ private struct RandomWeightMaker {
         }
         return LinearWeight(
             outputs: outputs, inputs: inputs, type: type, pointer: UnsafeRawPointer(buffer.pointer), owner: buffer)
+    }
+
+    private mutating func next() -> UInt64 {
+        state ^= state >> 12
+        state ^= state << 25
+        state ^= state >> 27
+        return state &* 0x2545_F491_4F6C_DD1D
+    }
+
+    /// Random codes under one scale.
+    private mutating func integers(
+        _ format: GroupedFormat, outputs: Int, inputs: Int
+    ) throws(MemoryError) -> LinearWeight {
+        let codeBytes = (format.codeBytes(outputs: outputs, inputs: inputs) + 7) / 8 * 8
+        let scaleBytes = format.scaleBytes(outputs: outputs, inputs: inputs)
+        let buffer = try HostBuffer(byteCount: codeBytes + scaleBytes)
+        for offset in stride(from: 0, to: codeBytes, by: 8) {
+            buffer.pointer.storeBytes(of: next(), toByteOffset: offset, as: UInt64.self)
+        }
+        // 2^bits codes at equal distances have that standard deviation but for a twelfth.
+        let scale = Float(12).squareRoot() / Float(1 << format.type.bitWidth) / Float(inputs).squareRoot()
+        let scales = (buffer.pointer + codeBytes).assumingMemoryBound(to: UInt16.self)
+        scales.update(repeating: UInt16(truncatingIfNeeded: scale.bitPattern >> 16), count: scaleBytes / 2)
+        return LinearWeight(
+            outputs: outputs, inputs: inputs, format: format, pointer: UnsafeRawPointer(buffer.pointer),
+            scales: UnsafePointer(scales), owner: buffer)
     }
 
     func norm(_ count: Int) throws(MemoryError) -> NormWeight {

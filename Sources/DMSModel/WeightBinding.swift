@@ -4,7 +4,7 @@ public import DMSTensor
 extension LlamaWeights {
     /// Binds a checkpoint's tensors to the graph.
     ///
-    /// Matrices are used where they are mapped. They are copied only where the precision asks for another type (F32 or
+    /// Matrices are used where they are mapped, those of integers too. They are copied only where the precision asks for another type (F32 or
     /// F16 files in BF16 precision) or the file does not align them.
     ///
     /// - Throws: `CheckpointError` for missing, unexpected or mis-shaped tensors, ``MemoryError`` for copies that do not
@@ -58,6 +58,9 @@ private struct WeightBinder {
     }
 
     func linear(_ name: String, outputs: Int, inputs: Int, hasBias: Bool = false) throws -> LinearWeight {
+        if let scheme = directory.configuration.quantization?.scheme(of: name) {
+            return try grouped(name, outputs: outputs, inputs: inputs, GroupedFormat(scheme), hasBias: hasBias)
+        }
         let tensor = try tensor("\(name).weight")
         let bias = hasBias ? try widened("\(name).bias", count: outputs) : nil
         let type = ScalarType(tensor.dtype)
@@ -73,6 +76,27 @@ private struct WeightBinder {
         return LinearWeight(
             outputs: outputs, inputs: inputs, type: wanted, pointer: UnsafeRawPointer(copy.pointer), bias: bias,
             owner: copy)
+    }
+
+    private func grouped(
+        _ name: String, outputs: Int, inputs: Int, _ format: GroupedFormat, hasBias: Bool
+    ) throws -> LinearWeight {
+        let codes = try tensor(QuantizedTensorName.codes(name))
+        let scales = try tensor(QuantizedTensorName.scales(name))
+        let bias = hasBias ? try widened("\(name).bias", count: outputs) : nil
+        let parts = GroupedParts(codes: try aligned(codes), scales: try aligned(scales))
+        return LinearWeight(
+            outputs: outputs, inputs: inputs, format: format, pointer: parts.codes.pointer,
+            scales: parts.scales.pointer.assumingMemoryBound(to: UInt16.self), bias: bias, owner: parts)
+    }
+
+    /// Where a tensor is mapped, or a copy where the file leaves it at an odd address.
+    private func aligned(_ tensor: MappedTensor) throws(MemoryError) -> GroupedParts.Part {
+        guard let base = tensor.bytes.baseAddress else { preconditionFailure("an empty tensor passed validation") }
+        if tensor.isAligned { return (base, tensor.owner) }
+        let copy = try HostBuffer(byteCount: tensor.bytes.count)
+        copy.pointer.copyMemory(from: base, byteCount: tensor.bytes.count)
+        return (UnsafeRawPointer(copy.pointer), copy)
     }
 
     /// A tensor whose presence, shape and type have been validated.
@@ -105,6 +129,25 @@ private struct WeightBinder {
         let aligned = try HostBuffer(byteCount: tensor.bytes.count)
         aligned.pointer.copyMemory(from: base, byteCount: tensor.bytes.count)
         kernels.convert(aligned.pointer, source, to: buffer.pointer, type, count: count)
+    }
+}
+
+/// What keeps the two parts of a grouped weight alive, which may lie in two files.
+private final class GroupedParts {
+    typealias Part = (pointer: UnsafeRawPointer, owner: AnyObject)
+    let codes: Part
+    let scales: Part
+
+    init(codes: Part, scales: Part) {
+        self.codes = codes
+        self.scales = scales
+    }
+}
+
+extension GroupedFormat {
+    /// The format of a layer in a file.
+    public init(_ scheme: WeightQuantization.Scheme) {
+        self.init(scheme.bits == 8 ? .int8 : .int4, groupSize: scheme.groupSize)
     }
 }
 

@@ -8,26 +8,54 @@ public final class LinearWeight: @unchecked Sendable {
     public let outputs: Int
     /// Columns of the matrix: input features.
     public let inputs: Int
-    /// `.float32`, `.bfloat16` or `.float16`.
-    public let type: ScalarType
-    /// The first element, aligned to its type at least.
+    public let format: WeightFormat
+    /// The first element, aligned to its type at least; of a grouped format the first code, aligned to 4 bytes.
     public let pointer: UnsafeRawPointer
+    /// The BF16 scales of a grouped format, `[outputs, inputs / groupSize]`.
+    public let scales: UnsafePointer<UInt16>?
     private let bias: HostBuffer?
     private let owner: AnyObject
 
+    /// A matrix of floats.
+    ///
     /// - Parameters:
+    ///   - type: `.float32`, `.bfloat16` or `.float16`.
     ///   - bias: `outputs` FP32 values, or `nil`.
     ///   - owner: Whatever keeps `pointer` valid.
-    public init(
+    public convenience init(
         outputs: Int, inputs: Int, type: ScalarType, pointer: UnsafeRawPointer, bias: HostBuffer? = nil,
         owner: AnyObject
     ) {
         precondition(!type.isScaled, "a linear weight of type \(type.name)")
+        self.init(outputs, inputs, .floats(type), pointer, nil, bias, owner)
+    }
+
+    /// A matrix of grouped integers.
+    ///
+    /// - Parameters:
+    ///   - inputs: A multiple of the group size.
+    ///   - pointer: The codes, aligned to 4 bytes.
+    ///   - scales: `[outputs, inputs / groupSize]` in BF16.
+    ///   - bias: `outputs` FP32 values, or `nil`.
+    ///   - owner: Whatever keeps `pointer` and `scales` valid.
+    public convenience init(
+        outputs: Int, inputs: Int, format: GroupedFormat, pointer: UnsafeRawPointer, scales: UnsafePointer<UInt16>,
+        bias: HostBuffer? = nil, owner: AnyObject
+    ) {
+        precondition(inputs % format.groupSize == 0, "groups of \(format.groupSize) of \(inputs) inputs")
+        self.init(outputs, inputs, .grouped(format), pointer, scales, bias, owner)
+    }
+
+    private init(
+        _ outputs: Int, _ inputs: Int, _ format: WeightFormat, _ pointer: UnsafeRawPointer,
+        _ scales: UnsafePointer<UInt16>?, _ bias: HostBuffer?, _ owner: AnyObject
+    ) {
         precondition(bias == nil || bias?.byteCount == outputs * 4, "a bias that does not fit \(outputs) outputs")
         self.outputs = outputs
         self.inputs = inputs
-        self.type = type
+        self.format = format
         self.pointer = pointer
+        self.scales = scales
         self.bias = bias
         self.owner = owner
     }
@@ -38,5 +66,7 @@ public final class LinearWeight: @unchecked Sendable {
     }
 
     /// Bytes that one pass over the weight reads.
-    public var byteCount: Int { outputs * inputs * type.byteCount + (bias?.byteCount ?? 0) }
+    public var byteCount: Int {
+        format.byteCount(outputs: outputs, inputs: inputs) + (bias?.byteCount ?? 0)
+    }
 }

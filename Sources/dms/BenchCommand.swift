@@ -92,7 +92,8 @@ struct BenchPlan {
     let threads: Int
     let backend: String
     let precision: Precision
-    let weights: ScalarType
+    /// What most matrices are: those of the feed-forward layers.
+    let weights: WeightFormat
     let weightBytes: Int
     let runner: BenchmarkRunner
     let workloads: [BenchmarkWorkload]
@@ -105,7 +106,7 @@ struct BenchPlan {
         backend = kernels.name
         let source = try Self.source(options, compute, kernels)
         precision = source.precision
-        weights = source.weights.head.type
+        weights = (source.weights.layers.first?.gate ?? source.weights.head).format
         weightBytes = source.weights.bytesPerDecodeStep
         name = options.shape?.rawValue ?? options.model ?? ""
         let gate = try Self.gate(options, source)
@@ -137,6 +138,9 @@ struct BenchPlan {
         self.workloads = workloads
     }
 
+    /// The default of `dms quantize`.
+    private static let groupSize = 64
+
     private struct Source {
         var configuration: LlamaConfiguration
         var weights: LlamaWeights
@@ -152,7 +156,10 @@ struct BenchPlan {
             let precision: Precision = options.weights == .fp32 ? .fp32 : compute.precision
             let type = options.weights?.scalar ?? (precision == .fp32 ? .float32 : .bfloat16)
             let configuration = try shape.configuration()
-            let weights = try LlamaWeights.random(configuration, type: type, seed: 1)
+            let grouped = options.weights?.integers.map {
+                GroupedFormat($0, groupSize: options.groupSize ?? Self.groupSize)
+            }
+            let weights = try LlamaWeights.random(configuration, type: type, grouped: grouped, seed: 1)
             return Source(configuration: configuration, weights: weights, dms: nil, precision: precision)
         }
         let loaded = try LoadedModel(

@@ -36,10 +36,14 @@ struct BenchOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "bf16 or fp32: the type of the random weights. (default: the precision)",
-            discussion: "int8 and int4 are not available in this version.", valueName: "type"),
-        transform: WeightType.init(parsing:))
+            "bf16, fp32, int8 or int4: the type of the random weights. (default: the precision)",
+            discussion: "With int4 the head has 8 bits, as 'dms quantize' makes it.", valueName: "type"))
     var weights: WeightType?
+
+    @Option(
+        help: ArgumentHelp(
+            "Inputs that share a scale in int8 and int4 weights: 32, 64 or 128. (default: 64)", valueName: "count"))
+    var groupSize: Int?
 
     @Option(help: ArgumentHelp("Force a random gate that evicts this share of tokens, 0 to 1.", valueName: "rate"))
     var gateEvict: Double?
@@ -65,6 +69,12 @@ struct BenchOptions: ParsableArguments {
         }
         if model != nil, weights != nil {
             throw ValidationError("--weights is for --shape; with --model, --precision decides")
+        }
+        if groupSize != nil, weights?.integers == nil {
+            throw ValidationError("--group-size is for --weights int8 and int4")
+        }
+        if let groupSize, !GroupedFormat.groupSizes.contains(groupSize) {
+            throw ValidationError("--group-size: found \(groupSize), required 32, 64 or 128")
         }
         if sequences != nil, concurrency != nil {
             throw ValidationError("--sequences and --concurrency exclude each other")
@@ -113,17 +123,11 @@ struct CountList: ExpressibleByArgument {
 }
 
 /// The type of random weights.
-enum WeightType {
-    case bf16, fp32
+enum WeightType: String, CaseIterable, ExpressibleByArgument {
+    case bf16, fp32, int8, int4
 
-    init(parsing argument: String) throws {
-        switch argument {
-        case "bf16": self = .bf16
-        case "fp32": self = .fp32
-        case "int8", "int4": throw ValidationError("\(argument) weights are not available in this version")
-        default: throw ValidationError("found \(argument), required bf16 or fp32")
-        }
-    }
+    /// For integers, of what they were rounded from.
+    var scalar: ScalarType { self == .fp32 ? .float32 : .bfloat16 }
 
-    var scalar: ScalarType { self == .bf16 ? .bfloat16 : .float32 }
+    var integers: GroupedFormat.IntegerType? { self == .int8 ? .int8 : self == .int4 ? .int4 : nil }
 }

@@ -27,7 +27,7 @@ struct BenchReport {
             ])
         }
         let title =
-            "\(plan.name): \(plan.weights.name) weights, \(Units.bytes(plan.weightBytes)) read per step, "
+            "\(plan.name): \(plan.weights.name) weights\(plan.weights.groupSize.map { " in groups of \($0)" } ?? ""), \(Units.bytes(plan.weightBytes)) read per step, "
             + "\(plan.precision.rawValue) arithmetic, \(plan.backend)\n\n"
         if !batches.isEmpty {
             let tables = batches.map { $0.text(readBandwidth: ceilings.allThreads.readBandwidth) }
@@ -110,6 +110,7 @@ struct BenchReport {
             "mode": .string(workload.mode.rawValue), "context": .count(workload.context),
             "generate": .count(workload.generate), "concurrency": .count(workload.concurrency),
             "kv_dtype": .string(workload.kvType.name), "weights": .string(plan.weights.name),
+            "weight_group_size": .count(plan.weights.groupSize),
             "prefill_tokens_per_second": .number(result.prefillTokensPerSecond),
             "decode_tokens_per_second": .number(result.decodeTokensPerSecond),
             "prefill_fraction_of_ceiling": .number(result.prefillFraction(of: arithmetic)),

@@ -99,9 +99,23 @@ struct InspectReport {
 
     // MARK: Text
 
+    /// How many linear layers are stored as what.
+    private static func integers(_ quantization: WeightQuantization, _ configuration: LlamaConfiguration) -> String {
+        var counts: [WeightQuantization.Scheme: Int] = [:]
+        for layer in configuration.linearLayers {
+            if let scheme = quantization.scheme(of: layer.name) { counts[scheme, default: 0] += 1 }
+        }
+        return counts.sorted { $0.value > $1.value }.map { scheme, count in
+            "\(count) layers as int\(scheme.bits) in groups of \(scheme.groupSize)"
+        }.joined(separator: ", ")
+    }
+
     var text: String {
         var lines = ["\(directory.path)", ""]
         lines.append("parameters  \(parameterCount) in \(types.joined(separator: ", "))")
+        if let quantization = configuration.quantization {
+            lines.append("integers    \(Self.integers(quantization, configuration))")
+        }
         for file in directory.weights.files {
             lines.append("weights     \(file.path), \(Units.bytes(Self.byteCount(file)))")
         }
@@ -153,6 +167,7 @@ struct InspectReport {
         JSONObject([
             "model": .string(directory.path), "parameters": .count(parameterCount),
             "dtypes": .array(types.map { .string($0) }),
+            "quantization": configuration.quantization.map { .object($0.json) } ?? .null,
             "files": .array(
                 directory.weights.files.map { file in
                     .object(JSONObject(["path": .string(file.path), "bytes": .count(Self.byteCount(file))]))

@@ -71,6 +71,7 @@ struct PretrainCommand: ModelUsing {
             precision: compute.precision, isJSON: json)
         let text = try MappedFile.contents(ofPath: config, limit: 1 << 20)
         let configuration = try LlamaConfiguration(parsing: text, file: config)
+        try LlamaParameters.requireTrainable(configuration, place: config)
         let corpus = try session.readCorpus(try Tokenizer(file: tokenizer), configuration)
         let (weights, digest) = try weights(configuration, text, session.kernels)
         let trainer = try Trainer(

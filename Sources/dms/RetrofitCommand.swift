@@ -121,6 +121,7 @@ struct RetrofitCommand: ModelUsing {
         if try DMSMetadata.read(directory: model, config: directory.configuration.raw) != nil {
             throw TrainingError("\(model): found a model with DMS metadata, required a base model without")
         }
+        try LlamaParameters.requireTrainable(directory.configuration, place: model)
         let tokenizer = try Tokenizer(file: directory.tokenizerPath)
         let corpus = try session.readCorpus(tokenizer, directory.configuration)
         let weights = try LlamaParameters(directory, kernels: kernels)

@@ -10,14 +10,19 @@ struct LinearProblem: CustomStringConvertible {
     var type = DMS_F32
     var hasBias = false
     var accumulates = false
-    /// Elements between the 64-byte boundary and the first weight.
+    /// Elements between the 64-byte boundary and the first weight; words of codes for grouped weights.
     var weightOffset = 0
+    /// Inputs that share a scale, for grouped weights.
+    var group = 32
 
     private(set) var x: [Float] = []
     private(set) var bias: [Float] = []
     private(set) var initial: [Float] = []
-    /// The weights' bits: 32 of them for FP32, else 16.
+    /// The weights' bits: 32 of them for FP32, 16 for BF16 and FP16, a code for grouped weights.
     private(set) var weights: [UInt32] = []
+    /// BF16 bits, for grouped weights.
+    private(set) var scales: [UInt16] = []
+    var isGrouped: Bool { type == DMS_GROUPED_INT8 || type == DMS_GROUPED_INT4 }
 
     var xStride: Int { inputs + 3 }
     var yStride: Int { outputs + 5 }
@@ -35,6 +40,12 @@ struct LinearProblem: CustomStringConvertible {
             index % yStride < outputs ? generator.signed() : Self.guardValue
         }
         weights = (0..<outputs * inputs).map { _ in Self.weight(generator.signed(), type, &generator) }
+        guard isGrouped else { return }
+        // Products of about one, of either sign.
+        let unit: Float = type == DMS_GROUPED_INT8 ? 1.0 / 128 : 1.0 / 8
+        scales = (0..<outputs * inputs / group).map { _ in
+            UInt16(truncatingIfNeeded: (generator.signed() * unit).bitPattern >> 16)
+        }
     }
 
     private static func weight(_ value: Float, _ type: dms_dtype, _ generator: inout SeededGenerator) -> UInt32 {
@@ -45,11 +56,23 @@ struct LinearProblem: CustomStringConvertible {
             let random = UInt32(truncatingIfNeeded: generator.next())
             let exponent = random >> 16 % 16 == 0 ? 0 : 9 + random >> 20 % 6
             return random & 0x83ff | exponent << 10
+        case DMS_GROUPED_INT8: return UInt32(truncatingIfNeeded: generator.next() & 255)
+        case DMS_GROUPED_INT4: return UInt32(truncatingIfNeeded: generator.next() & 15)
         default: return value.bitPattern
         }
     }
 
+    /// The codes as they lie in memory.
+    var packedCodes: [UInt8] {
+        if type == DMS_GROUPED_INT8 { return weights.map { UInt8($0) } }
+        return stride(from: 0, to: weights.count, by: 2).map { UInt8(weights[$0] | weights[$0 + 1] << 4) }
+    }
+
     mutating func setX(_ row: Int, _ input: Int, to value: Float) { x[row * xStride + input] = value }
+    mutating func setScale(_ output: Int, _ group: Int, bits: UInt16) {
+        scales[output * (inputs / self.group) + group] = bits
+    }
+    mutating func takeInputs(of other: LinearProblem) { x = other.x }
     mutating func setWeight(_ output: Int, _ input: Int, bits: UInt32) { weights[output * inputs + input] = bits }
 }
 
@@ -59,14 +82,19 @@ final class PlacedLinear {
     let x: UnsafePointer<Float>
     let weight: UnsafeRawPointer
     let bias: UnsafePointer<Float>
+    let scales: UnsafePointer<UInt16>
     private let memory = TestMemory()
 
     init(_ problem: LinearProblem) {
         self.problem = problem
         x = UnsafePointer(memory.copy(problem.x))
         bias = UnsafePointer(memory.copy(problem.bias))
+        scales = UnsafePointer(memory.copy(problem.scales))
         let offset = problem.weightOffset
-        if problem.type == DMS_F32 {
+        if problem.isGrouped {
+            let codes = [UInt8](repeating: 0, count: offset * 4) + problem.packedCodes
+            weight = UnsafeRawPointer(memory.copy(codes)) + offset * 4
+        } else if problem.type == DMS_F32 {
             weight = UnsafeRawPointer(memory.copy(Array(repeating: 0, count: offset) + problem.weights) + offset)
         } else {
             let halves = problem.weights.map { UInt16($0) }
@@ -81,7 +109,7 @@ final class PlacedLinear {
         y.withUnsafeMutableBufferPointer { y in
             // An empty array has no address; a call without rows does not look at it.
             guard let base = y.baseAddress else { return }
-            let output = problem.layer(weight: weight, bias: bias, y: base)
+            let output = problem.layer(weight: weight, bias: bias, scales: scales, y: base)
             LinearProblem.call(
                 context, problem, x: x + range.lowerBound * problem.xStride, rows: range.count, [output])
         }
@@ -95,11 +123,13 @@ extension LinearProblem {
     }
 
     func layer(
-        weight: UnsafeRawPointer, bias: UnsafePointer<Float>, y: UnsafeMutablePointer<Float>
+        weight: UnsafeRawPointer, bias: UnsafePointer<Float>, scales: UnsafePointer<UInt16>,
+        y: UnsafeMutablePointer<Float>
     ) -> dms_linear_output {
         dms_linear_output(
             weight: weight, weight_type: type, bias: hasBias ? bias : nil, out_features: outputs, y: y,
-            y_stride: yStride, accumulate: accumulates ? 1 : 0)
+            y_stride: yStride, accumulate: accumulates ? 1 : 0, scales: isGrouped ? scales : nil,
+            group: isGrouped ? group : 0)
     }
 
     static func call(
@@ -130,11 +160,14 @@ extension LinearProblem {
 
     func expected() -> Expected {
         let wideX = x.map { precision == DMS_PRECISION_BF16 ? ReferenceElement.roundedToBF16($0) : Double($0) }
-        let wideWeights = weights.map { bits -> Double in
+        let wideWeights = weights.enumerated().map { index, bits -> Double in
+            func scale() -> Double { Double(Float(bitPattern: UInt32(scales[index / group]) << 16)) }
             switch type {
-            case DMS_BF16: Double(Float(bitPattern: bits << 16))
-            case DMS_F16: ReferenceElement.half(UInt16(bits))
-            default: Double(Float(bitPattern: bits))
+            case DMS_GROUPED_INT8: return (Double(bits) - 128) * scale()
+            case DMS_GROUPED_INT4: return (Double(bits) - 8) * scale()
+            case DMS_BF16: return Double(Float(bitPattern: bits << 16))
+            case DMS_F16: return ReferenceElement.half(UInt16(bits))
+            default: return Double(Float(bitPattern: bits))
             }
         }
         var expected = Expected()

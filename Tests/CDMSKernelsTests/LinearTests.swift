@@ -105,7 +105,9 @@ import Testing
                     let memory = TestMemory(), x = memory.copy(problems[0].x)
                     let ys = problems.map { memory.copy($0.initial) }
                     let placed = problems.map { PlacedLinear($0) }
-                    let layers = zip(placed, ys).map { $0.problem.layer(weight: $0.weight, bias: $0.bias, y: $1) }
+                    let layers = zip(placed, ys).map {
+                        $0.problem.layer(weight: $0.weight, bias: $0.bias, scales: $0.scales, y: $1)
+                    }
                     LinearProblem.call(context, problems[0], x: x, rows: rows, layers)
                     for (problem, y) in zip(problems, ys) {
                         let together = Array(UnsafeBufferPointer(start: y, count: problem.initial.count))

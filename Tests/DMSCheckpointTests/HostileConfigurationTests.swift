@@ -114,7 +114,9 @@ import Testing
     ]
 
     static let unsupported = [
-        Lie(#"{"quantization_config": {"quant_method": "gptq"}}"#, "quantization_config", "gptq", "not supported"),
+        Lie(
+            #"{"quantization_config": {"quant_method": "gptq"}}"#, "quantization_config.quant_method", "gptq",
+            "compressed-tensors"),
         Lie(#"{"quantization": {"bits": 4}}"#, "quantization", "bits", "not supported"),
         Lie(#"{"sliding_window": 4096}"#, "sliding_window", "4096", "not supported"),
         Lie(#"{"use_sliding_window": true}"#, "use_sliding_window", "true", "false"),

@@ -93,9 +93,15 @@ public struct ReferenceLlama {
     private func row(_ weight: LinearWeight, _ index: Int) -> [Double] {
         (0..<weight.inputs).map { column in
             let offset = index * weight.inputs + column
-            switch weight.type {
-            case .float32: return Double(weight.pointer.load(fromByteOffset: offset * 4, as: Float.self))
-            case .float16: return Double(weight.pointer.load(fromByteOffset: offset * 2, as: Float16.self))
+            switch weight.format {
+            case .floats(.float32): return Double(weight.pointer.load(fromByteOffset: offset * 4, as: Float.self))
+            case .floats(.float16): return Double(weight.pointer.load(fromByteOffset: offset * 2, as: Float16.self))
+            case .grouped(let format):
+                let byte = weight.pointer.load(
+                    fromByteOffset: format.type == .int8 ? offset : offset / 2, as: UInt8.self)
+                let code = format.type == .int8 ? Int(byte) - 128 : Int(offset % 2 == 0 ? byte & 15 : byte >> 4) - 8
+                let bits = UInt32(weight.scales?[offset / format.groupSize] ?? 0) << 16
+                return Double(code) * Double(Float(bitPattern: bits))
             default:
                 let bits = UInt32(weight.pointer.load(fromByteOffset: offset * 2, as: UInt16.self)) << 16
                 return Double(Float(bitPattern: bits))

@@ -378,6 +378,7 @@ int main(void) {
         return 1;
     }
     test_linear();
+    test_grouped();
     test_attention();
     test_kv();
     test_rows();

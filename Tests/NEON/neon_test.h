@@ -21,7 +21,8 @@ void expect_near(const char *what, const char *shape, const float *a, const floa
 void expect_equal(const char *what, const char *shape, const void *a, const void *b, size_t bytes);
 void report(const char *what, int before);
 
-// neon_training.c
+// neon_training.c, neon_grouped.c
 void test_training(void);
+void test_grouped(void);
 
 #endif

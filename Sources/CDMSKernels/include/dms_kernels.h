@@ -26,9 +26,13 @@ typedef enum dms_dtype {
     DMS_F16 = 2,
     DMS_FP8_E4M3 = 3,  // KV cache only, one float scale per row
     DMS_INT8 = 4,      // KV cache only, symmetric, one float scale per row
+    // Weights of linear layers only, one BF16 scale for each group of consecutive inputs. A weight is (code - 128) or
+    // (code - 8) times its scale, which FP32 holds exactly.
+    DMS_GROUPED_INT8 = 5,  // a byte each
+    DMS_GROUPED_INT4 = 6,  // two in a byte, the first in the low half
 } dms_dtype;
 
-// Bytes of one element.
+// Bytes of one element; 0 for grouped INT4.
 size_t dms_dtype_size(dms_dtype type);
 
 // MARK: Instruction sets
@@ -76,7 +80,7 @@ void dms_parallel(dms_context *context, size_t count, dms_task task, void *info)
 // How a product is computed. Sums are FP32 in both.
 typedef enum dms_precision {
     DMS_PRECISION_FP32 = 0,  // weights of any type widened exactly; inputs as they are
-    DMS_PRECISION_BF16 = 1,  // weights must be BF16; inputs rounded to BF16 (to nearest, ties to even)
+    DMS_PRECISION_BF16 = 1,  // weights must be BF16 or grouped; inputs rounded to BF16 (to nearest, ties to even)
 } dms_precision;
 
 // y[i][n] = (accumulate ? y[i][n] : 0) + (sum over k of x[i][k] * weight[n][k]) + (bias ? bias[n] : 0)
@@ -88,6 +92,8 @@ typedef struct dms_linear_output {
     float *y;  // [rows][y_stride]
     size_t y_stride;
     int32_t accumulate;
+    const uint16_t *scales;  // [out_features][in_features / group], BF16; for grouped weights
+    size_t group;            // inputs that share a scale: 32, 64 or 128, a divisor of in_features; for grouped weights
 } dms_linear_output;
 
 // Several layers that read the same input (q, k and v; gate and up) are one call.
@@ -106,6 +112,14 @@ typedef struct dms_linear_args {
 // Scratch that a call of this shape needs, whatever its outputs.
 size_t dms_linear_scratch_bytes(const dms_context *context, size_t rows, size_t in_features, dms_precision precision);
 void dms_linear(dms_context *context, const dms_linear_args *args);
+
+// Rounds weights [rows][inputs] to grouped INT8 or INT4. The scale of a group is its largest magnitude over 127 or 7, or
+// with `searches` that of twenty around it, down to 0.6 of it, which leaves the smallest sum of squared differences. A
+// weight is rounded to nearest (ties to even), a group of zeros has the scale 1, and one that is not finite has the
+// scale NaN. `codes` are [rows][inputs] of 8 or 4 bits, `scales` [rows][inputs / group]; the result depends on nothing
+// but the weights.
+void dms_quantize(dms_context *context, const float *weights, size_t rows, size_t inputs, dms_dtype type, size_t group,
+                  int32_t searches, void *codes, uint16_t *scales);
 
 // MARK: Attention
 

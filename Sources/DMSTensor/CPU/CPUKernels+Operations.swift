@@ -38,10 +38,16 @@ extension CPUKernels {
         precondition(
             weight.inputs == input.columns && weight.outputs == task.output.columns && task.output.rows == input.rows,
             "a \(weight.outputs) x \(weight.inputs) weight from \(input.columns) to \(task.output.columns) columns")
-        precondition(precision == .fp32 || weight.type == .bfloat16, "a \(weight.type.name) weight in BF16 precision")
         var output = dms_linear_output()
+        switch weight.format {
+        case .floats(let type):
+            precondition(precision == .fp32 || type == .bfloat16, "a \(type.name) weight in BF16 precision")
+        case .grouped(let format):
+            output.scales = weight.scales
+            output.group = format.groupSize
+        }
         output.weight = weight.pointer
-        output.weight_type = weight.type.kernelType
+        output.weight_type = weight.format.kernelType
         output.bias = weight.biasPointer
         output.out_features = weight.outputs
         output.y = task.output.pointer
@@ -84,11 +90,12 @@ extension CPUKernels {
 
     public func embedding(_ ids: [Int32], table: LinearWeight, into output: MatrixView) {
         precondition(output.rows >= ids.count && output.columns == table.inputs, "an embedding that does not fit")
+        guard case .floats(let type) = table.format else { preconditionFailure("an embedding of grouped integers") }
         for id in ids {
             precondition(id >= 0 && Int(id) < table.outputs, "token \(id) of a vocabulary of \(table.outputs)")
         }
         dms_embedding(
-            context, ids, ids.count, table.pointer, table.type.kernelType, table.inputs, output.pointer, output.stride)
+            context, ids, ids.count, table.pointer, type.kernelType, table.inputs, output.pointer, output.stride)
     }
 
     public func storeKV(

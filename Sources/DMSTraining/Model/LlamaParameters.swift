@@ -16,15 +16,30 @@ public final class LlamaParameters: Sendable {
 
     /// Zeros.
     ///
-    /// - Throws: ``TrainingError`` for a model with biases, `MemoryError` when the system has no such memory to give.
+    /// - Throws: ``TrainingError`` for a model with biases or weights of integers, `MemoryError` when the system has no such memory to give.
     public init(_ configuration: LlamaConfiguration) throws {
-        guard !configuration.hasAttentionBias, !configuration.hasFeedForwardBias else {
-            throw TrainingError(
-                "config.json: found attention_bias or mlp_bias true, required false: training knows no biases yet")
-        }
+        try Self.requireTrainable(configuration)
         self.configuration = configuration
         arena = try ParameterArena(
             ParameterLayout(configuration.expectedTensors.map { ($0.name, $0.shape) }))
+    }
+
+    /// Refuses what training does not know, before anything is read for it.
+    ///
+    /// - Parameter place: What the error names.
+    /// - Throws: ``TrainingError`` for a model with biases or weights of integers.
+    public static func requireTrainable(
+        _ configuration: LlamaConfiguration, place: String = "config.json"
+    ) throws(TrainingError) {
+        guard !configuration.hasAttentionBias, !configuration.hasFeedForwardBias else {
+            throw TrainingError(
+                "\(place): found attention_bias or mlp_bias true, required false: training knows no biases yet")
+        }
+        guard configuration.quantization == nil else {
+            throw TrainingError(
+                "\(place): found weights of integers (quantization_config), required BF16, F16 or F32: train the model "
+                    + "that this one was made from, and give the result to 'dms quantize'")
+        }
     }
 
     /// The same names over other values of the same layout, such as an optimizer's moments.

@@ -8,11 +8,6 @@ public import DMSTensor
 /// Plain Transformers reads it as `LlamaForCausalLM`, runtimes for DMS read `dms_metadata.json` and the `dms_` keys of
 /// `config.json`. The configuration is written last, so that a directory which has one is complete.
 public struct CheckpointPackage {
-    /// Copied as they are, where the base has them.
-    static let companions = [
-        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json",
-    ]
-
     public let weights: LlamaParameters
     /// What the weights are stored as: `.bfloat16` or `.float32`.
     public let type: TensorDataType
@@ -36,7 +31,7 @@ public struct CheckpointPackage {
     ) throws {
         try Directory.make(directory)
         try writeWeights(to: directory + "/model.safetensors", kernels: kernels)
-        for name in Self.companions {
+        for name in ModelDirectory.companions {
             let source = companionDirectory + "/" + name
             guard Directory.isFile(source) else { continue }
             try AtomicFile.write(try MappedFile.contents(ofPath: source, limit: 1 << 30), to: directory + "/" + name)

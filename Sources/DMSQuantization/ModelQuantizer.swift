@@ -1,0 +1,167 @@
+public import DMSCheckpoint
+import DMSJSON
+import DMSPolicy
+public import DMSTensor
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// Makes a copy of a model whose linear layers are integers.
+///
+/// The copy is written into a hidden folder beside the one asked for and takes its name when it is whole.
+public struct ModelQuantizer {
+    public let source: ModelDirectory
+    public let plan: QuantizationPlan
+    private let metadata: DMSMetadata?
+    private let writer: ShardWriter
+
+    /// What was written.
+    public struct Summary: Sendable, Hashable {
+        /// Layers that became integers.
+        public let layers: Int
+        /// Bytes of the weights' files before and after.
+        public let sourceBytes: Int
+        public let bytes: Int
+    }
+
+    /// Opens and checks a model.
+    ///
+    /// - Parameters:
+    ///   - path: The model's folder.
+    /// - Throws: `CheckpointError` for files that are not a model, metadata of other weights, and what
+    ///   ``QuantizationPlan`` refuses.
+    public init(
+        path: String, format: GroupedFormat, scaleChoice: ScaleChoice, kernels: CPUKernels
+    ) throws(CheckpointError) {
+        source = try ModelDirectory.open(path: path)
+        try source.validateWeights()
+        metadata = try source.dmsMetadata()
+        plan = try QuantizationPlan(
+            source.configuration, format: format, decides: metadata?.configuration.source == .borrowedQueryChannel,
+            path: path)
+        writer = ShardWriter(plan: plan, kernels: kernels, scaleChoice: scaleChoice)
+    }
+
+    /// Writes the folder.
+    ///
+    /// Files of weights have the names they have in the source.
+    ///
+    /// - Parameters:
+    ///   - path: A folder that does not exist yet, in one that does.
+    ///   - onProgress: Told of bytes of weights that are done, and of all.
+    /// - Throws: `CheckpointError` naming the file; nothing is left then, and nothing stands at the path.
+    public func write(to path: String, onProgress: (Int, Int) -> Void = { _, _ in }) throws -> Summary {
+        let output = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+        let staging = try StagingFolder(for: output)
+        let total = source.weights.byteCount + headBytes
+        var done = 0
+        var map: [(name: String, file: String)] = []
+        for file in source.weights.files {
+            let name = String(file.path.split(separator: "/").last ?? "")
+            let tensors = try writer.write(file, to: staging.path + "/" + name) { bytes in
+                done += bytes
+                onProgress(min(done, total), total)
+            }
+            map += tensors.map { ($0.name, name) }
+        }
+        if source.weights.files.count > 1 || source.weights.files.first?.path.hasSuffix("/model.safetensors") == false {
+            try writeIndex(map, in: staging.path)
+        }
+        for name in ModelDirectory.companions where MappedFile.exists(path: source.path + "/" + name) {
+            try AtomicFile.write(
+                try MappedFile.contents(ofPath: source.path + "/" + name, limit: 1 << 30), to: staging.path + "/" + name
+            )
+        }
+        try writeConfiguration(in: staging.path)
+        // What is read back is what was meant.
+        let written = try ModelDirectory.open(path: staging.path)
+        try written.validateWeights()
+        _ = try written.dmsMetadata()
+        try staging.finish()
+        return Summary(
+            layers: map.count { $0.name.hasSuffix(".weight_packed") }, sourceBytes: source.weights.byteCount,
+            bytes: written.weights.byteCount)
+    }
+
+    /// The embedding once more, where a head of its own is made of it.
+    private var headBytes: Int {
+        guard source.configuration.tiesEmbeddings else { return 0 }
+        return source.weights[LlamaTensorName.embedding]?.bytes.count ?? 0
+    }
+
+    private func writeIndex(_ map: [(name: String, file: String)], in folder: String) throws(CheckpointError) {
+        var names = JSONObject()
+        for entry in map.sorted(by: { $0.name < $1.name }) { names[entry.name] = .string(entry.file) }
+        let object = JSONObject(["metadata": .object(JSONObject()), "weight_map": .object(names)])
+        try Self.write(object, to: folder + "/model.safetensors.index.json")
+    }
+
+    /// The source's configuration with what changed, and its metadata with the new digest; what was measured on other
+    /// weights is left out.
+    private func writeConfiguration(in folder: String) throws(CheckpointError) {
+        var config = source.configuration.raw
+        config["quantization_config"] = .object(plan.quantization.json)
+        config["tie_word_embeddings"] = .bool(false)
+        if let metadata {
+            let stated = DMSMetadata(
+                configuration: metadata.configuration, profile: metadata.profile, targetRatio: metadata.targetRatio,
+                contextLength: metadata.contextLength, compressionMode: metadata.compressionMode,
+                baseModel: metadata.baseModel, weights: try WeightsDigest(directory: folder),
+                training: metadata.training)
+            try stated.write(toDirectory: folder)
+            for (key, value) in stated.configKeys().entries { config[key] = value }
+        }
+        try Self.write(config, to: folder + "/config.json")
+    }
+
+    private static func write(_ object: JSONObject, to path: String) throws(CheckpointError) {
+        try AtomicFile.write(Array((JSONValue.object(object).text(indent: 2) + "\n").utf8), to: path)
+    }
+}
+
+/// A folder that is being filled, hidden beside the place that it will take.
+private final class StagingFolder {
+    let path: String
+    private let destination: String
+    private var isFinished = false
+
+    /// - Throws: `CheckpointError` when something stands at the destination, or the folder cannot be made.
+    init(for destination: String) throws(CheckpointError) {
+        guard !MappedFile.exists(path: destination) else {
+            throw CheckpointError(
+                file: destination, found: "a file or folder of that name", required: "a new folder in one that exists")
+        }
+        let parts = destination.split(separator: "/", omittingEmptySubsequences: false)
+        let parent = parts.dropLast().joined(separator: "/")
+        let prefix = parts.count == 1 ? "" : parent + "/"
+        path = "\(prefix).\(parts.last ?? "").partial-\(getpid())"
+        self.destination = destination
+        guard mkdir(path, 0o777) == 0 else {
+            throw CheckpointError(
+                file: destination, found: String(cString: strerror(errno)), required: "a new folder in one that exists")
+        }
+    }
+
+    func finish() throws(CheckpointError) {
+        guard rename(path, destination) == 0 else {
+            throw CheckpointError(
+                file: destination, found: String(cString: strerror(errno)), required: "a name that is free")
+        }
+        isFinished = true
+        let parent = destination.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+        let isRoot = parent.count == 1 && destination.hasPrefix("/")
+        let directory = isRoot ? "/" : parent.isEmpty ? "." : parent.joined(separator: "/")
+        try AtomicFile.synchronize(directory: directory, path: destination)
+    }
+
+    deinit {
+        if isFinished { return }
+        for name in SystemCalls.names(inDirectory: path, hidden: true) ?? [] { unlink(path + "/" + name) }
+        rmdir(path)
+    }
+}

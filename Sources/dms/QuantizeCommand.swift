@@ -1,0 +1,81 @@
+public import ArgumentParser
+import DMSJSON
+import DMSQuantization
+public import DMSTensor
+
+struct QuantizeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "quantize",
+        abstract: "Round a model's weights to 8 or 4 bits.",
+        discussion: """
+            Writes a new folder with a copy of the model whose linear layers are integers, with a scale in BF16 for each \
+            group of inputs. Embeddings and norms stay as they are. The head has 8 bits in any case, as have query \
+            projections that decide about eviction. Every verb that runs a model takes the copy; training wants the \
+            original. Other tools read it, too: the layout is \
+            pack-quantized of compressed-tensors.
+
+              dms quantize --model DIR --output DIR-int8 --weights int8
+              dms eval --model DIR-int8 --base DIR --corpus FILE     what that costs
+
+            With --json: output, weights, group_size, layers, source_bytes and bytes.
+            """)
+
+    @Option(help: ArgumentHelp("The model's folder.", valueName: "dir"))
+    var model: String
+
+    @Option(help: ArgumentHelp("The folder to make.", valueName: "dir"))
+    var output: String
+
+    @Option(help: ArgumentHelp("int8 or int4.", valueName: "type"))
+    var weights: GroupedFormat.IntegerType
+
+    @Option(help: ArgumentHelp("Inputs that share a scale: 32, 64 or 128.", valueName: "count"))
+    var groupSize = 64
+
+    @Option(
+        help: ArgumentHelp(
+            "search or maximum: the scale with the smallest squared error of twenty, or that of the largest weight.",
+            valueName: "choice"))
+    var scale = ScaleChoice.search
+
+    @Option(help: "Threads that round; changes no result. (default: one per processor this process may use)")
+    var threads: Int?
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func validate() throws {
+        guard GroupedFormat.groupSizes.contains(groupSize) else {
+            throw ValidationError("--group-size: found \(groupSize), required 32, 64 or 128")
+        }
+        if let threads, !(1...1024).contains(threads) {
+            throw ValidationError("--threads: found \(threads), required 1 to 1024")
+        }
+    }
+
+    func run() throws {
+        let quantizer = try ModelQuantizer(
+            path: model, format: GroupedFormat(weights, groupSize: groupSize), scaleChoice: scale,
+            kernels: try CPUKernels(threads: threads))
+        let progress = EvalProgress(unit: "MiB")
+        let summary = try quantizer.write(to: output) { done, total in
+            progress.show("weights", done >> 20, of: total >> 20)
+        }
+        progress.finish()
+        if json {
+            try Console.write(
+                JSONObject([
+                    "output": .string(output), "weights": .string(weights.rawValue), "group_size": .count(groupSize),
+                    "layers": .count(summary.layers), "source_bytes": .count(summary.sourceBytes),
+                    "bytes": .count(summary.bytes),
+                ]))
+        } else {
+            try Console.write(
+                "\(output): \(summary.layers) layers as \(weights.rawValue) in groups of \(groupSize); "
+                    + "\(Units.bytes(summary.bytes)) of weights, from \(Units.bytes(summary.sourceBytes))\n")
+        }
+    }
+}
+
+extension GroupedFormat.IntegerType: ExpressibleByArgument {}
+extension ScaleChoice: ExpressibleByArgument {}

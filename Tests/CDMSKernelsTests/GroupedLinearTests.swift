@@ -1,0 +1,118 @@
+import CDMSKernels
+import DMSTestSupport
+import Testing
+
+/// Linear layers over integers with a scale for each group.
+@Suite struct GroupedLinearTests {
+    static let formats = [DMS_PRECISION_FP32, DMS_PRECISION_BF16].flatMap { precision in
+        [DMS_GROUPED_INT8, DMS_GROUPED_INT4].flatMap { type in
+            [32, 64, 128].map { (precision: precision, type: type, group: $0) }
+        }
+    }
+    /// Both sides of every register tile, of the step from tiles that widen for themselves to those that share widened
+    /// weights, and of a sweep.
+    static let rows = [1, 2, 3, 4, 5, 8, 9, 33, 66]
+    /// In groups: one block of inputs, and both sides of blocks of 512 and of 1024.
+    static let groups = [1, 2, 3, 4, 5, 7, 8, 9, 17, 33]
+    static let outputs = [1, 2, 3, 4, 5, 6, 7, 11, 49, 97]
+
+    private func problem(_ format: Int, rows: Int, groups: Int, outputs: Int) -> LinearProblem {
+        let (precision, type, group) = Self.formats[format]
+        var problem = LinearProblem(
+            rows: rows, inputs: groups * group, outputs: outputs, precision: precision, type: type)
+        problem.group = group
+        return problem
+    }
+
+    /// A weight is a code times its scale, exactly; sums err as those of floats do.
+    @Test(arguments: 0..<formats.count) func agreesWithFP64(_ format: Int) {
+        var generator = SeededGenerator(seed: UInt64(format))
+        for seed in 0..<24 {
+            var problem = problem(
+                format, rows: Self.rows[seed % Self.rows.count],
+                groups: Self.groups.randomElement(using: &generator) ?? 1,
+                outputs: Self.outputs.randomElement(using: &generator) ?? 1)
+            problem.hasBias = seed % 2 == 0
+            problem.accumulates = seed % 3 == 0
+            problem.weightOffset = seed % 5
+            problem.fill(seed: UInt64(seed))
+            let expected = problem.expected()
+            for isa in KernelContext.instructionSets {
+                let y = KernelContext.with(isa, threads: 2) { problem.run($0) }
+                let wrong = y.indices.first { !(abs(Double(y[$0]) - expected.y[$0]) <= expected.tolerance[$0]) }
+                if let wrong {
+                    let (row, column) = (wrong / problem.yStride, wrong % problem.yStride)
+                    Issue.record(
+                        "\(isa.name), \(problem): y[\(row)][\(column)] is \(y[wrong]), not \(expected.y[wrong])")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: 0..<formats.count) func bitsDoNotDependOnThreadsOrBatch(_ format: Int) {
+        var problem = problem(format, rows: 20, groups: 33, outputs: 13)
+        problem.hasBias = true
+        problem.accumulates = true
+        problem.fill(seed: 3)
+        let placed = PlacedLinear(problem)
+        for isa in KernelContext.instructionSets {
+            let all = bits(KernelContext.with(isa) { placed.run($0) })
+            let threaded = bits(KernelContext.with(isa, threads: 3) { placed.run($0) })
+            #expect(threaded == all, "\(isa.name), \(problem)")
+            KernelContext.with(isa) { context in
+                for count in 1..<20 {
+                    for first in [0, 20 - count] {
+                        let some = bits(placed.run(context, rows: first..<first + count))
+                        let within = all[first * problem.yStride..<(first + count) * problem.yStride]
+                        #expect(some == Array(within), "\(isa.name), \(problem), \(count) rows from \(first)")
+                    }
+                }
+            }
+        }
+    }
+
+    /// Layers of integers and of floats may read the same input in one call.
+    @Test(arguments: [1, 7, 40]) func mixesWithFloats(_ rows: Int) {
+        for precision in [DMS_PRECISION_FP32, DMS_PRECISION_BF16] {
+            var problems = [DMS_GROUPED_INT4, DMS_BF16, DMS_GROUPED_INT8, DMS_GROUPED_INT4].map { type in
+                LinearProblem(rows: rows, inputs: 640, outputs: 21, precision: precision, type: type, hasBias: true)
+            }
+            for index in problems.indices { problems[index].fill(seed: 11) }
+            for index in problems.indices { problems[index].takeInputs(of: problems[0]) }
+            for isa in KernelContext.instructionSets {
+                KernelContext.with(isa, threads: 2) { context in
+                    let memory = TestMemory(), x = memory.copy(problems[0].x)
+                    let ys = problems.map { memory.copy($0.initial) }
+                    let placed = problems.map { PlacedLinear($0) }
+                    let layers = zip(placed, ys).map {
+                        $0.problem.layer(weight: $0.weight, bias: $0.bias, scales: $0.scales, y: $1)
+                    }
+                    LinearProblem.call(context, problems[0], x: x, rows: rows, layers)
+                    for (problem, y) in zip(problems, ys) {
+                        let together = Array(UnsafeBufferPointer(start: y, count: problem.initial.count))
+                        #expect(bits(together) == bits(problem.run(context)), "\(isa.name), \(problem)")
+                    }
+                }
+            }
+        }
+    }
+
+    /// A scale or an input that is not finite reaches its own outputs and no other.
+    @Test(arguments: 0..<formats.count) func nonFiniteValuesPropagate(_ format: Int) {
+        for rows in [2, 5] {
+            var problem = problem(format, rows: rows, groups: 5, outputs: 6)
+            problem.fill(seed: 4)
+            problem.setX(1, problem.inputs - 1, to: .nan)
+            problem.setScale(4, 2, bits: 0x7FC0)
+            for isa in KernelContext.instructionSets {
+                let y = KernelContext.with(isa) { problem.run($0) }
+                for row in 0..<rows {
+                    for column in 0..<6 {
+                        let value = y[row * problem.yStride + column]
+                        #expect(value.isNaN == (row == 1 || column == 4), "\(isa.name) \(problem) \(row) \(column)")
+                    }
+                }
+            }
+        }
+    }
+}
