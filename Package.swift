@@ -59,6 +59,7 @@ let package = Package(
             name: "CDMSMPI", dependencies: [.target(name: "COpenMPI", condition: .when(traits: ["MPI"]))],
             cSettings: [.define("DMS_MPI", .when(traits: ["MPI"]))]),
         library("DMSJSON"),
+        library("DMSPicture"),
         library("DMSPolicy"),
         library("DMSTensor", ["CDMSKernels"]),
         library("DMSTokenizer", ["DMSJSON"]),
@@ -94,22 +95,25 @@ let package = Package(
             ], swiftSettings: strict),
         library("DMSTerminal"),
         library("DMSRecall", ["DMSCheckpoint", "DMSJSON", "DMSPolicy"]),
-        library(
-            "DMSEvaluation",
-            [
-                "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSModel", "DMSPolicy", "DMSRecall", "DMSTensor",
+        .target(
+            name: "DMSEvaluation",
+            dependencies: [
+                "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSModel", "DMSPicture", "DMSPolicy", "DMSRecall",
+                "DMSTensor",
                 "DMSTokenizer",
-            ]),
+            ],
+            resources: [.embedInCode("Report/Page/report.css"), .embedInCode("Report/Page/report.js")],
+            swiftSettings: strict),
         library(
             "DMSTraining",
-            ["DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
+            ["DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPicture", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
         library("DMSMPI", ["CDMSMPI", "DMSTraining"]),
         .executableTarget(
             name: "dms",
             dependencies: [
                 "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSEvaluation", "DMSGrammar", "DMSJSON", "DMSMPI",
-                "DMSModel", "DMSPolicy", "DMSRecall", "DMSServer", "DMSTensor", "DMSTerminal", "DMSTokenizer",
-                "DMSTraining",
+                "DMSModel", "DMSPicture", "DMSPolicy", "DMSRecall", "DMSServer", "DMSTensor", "DMSTerminal",
+                "DMSTokenizer", "DMSTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -120,6 +124,7 @@ let package = Package(
             path: "Tests/DMSTestSupport", swiftSettings: strict),
         tests("CDMSKernelsTests", ["CDMSKernels", "DMSTensor"]),
         tests("DMSJSONTests", ["DMSJSON"]),
+        tests("DMSPictureTests", ["DMSPicture"]),
         tests("DMSPolicyTests", ["DMSPolicy"]),
         tests("DMSTokenizerTests", ["DMSTokenizer", "DMSJSON"]),
         tests("DMSGrammarTests", ["DMSGrammar", "DMSJSON", "DMSTokenizer"]),
@@ -149,12 +154,15 @@ let package = Package(
         tests(
             "DMSEvaluationTests",
             [
-                "DMSEvaluation", "DMSCache", "DMSCheckpoint", "DMSModel", "DMSTensor", "DMSPolicy", "DMSTokenizer",
-                "DMSJSON",
+                "DMSEvaluation", "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSModel", "DMSPicture", "DMSTensor",
+                "DMSPolicy", "DMSTokenizer", "DMSJSON",
             ]),
         tests(
             "DMSTrainingTests",
-            ["DMSTraining", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
+            [
+                "DMSTraining", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPicture", "DMSPolicy", "DMSTensor",
+                "DMSTokenizer",
+            ]),
         tests(
             "DMSRecallTests",
             ["DMSRecall", "DMSCheckpoint", "DMSJSON", "DMSTokenizer", "DMSTraining"]),
