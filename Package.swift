@@ -63,6 +63,7 @@ let package = Package(
             name: "CDMSMPI", dependencies: [.target(name: "COpenMPI", condition: .when(traits: ["MPI"]))],
             cSettings: [.define("DMS_MPI", .when(traits: ["MPI"]))]),
         library("DMSJSON"),
+        library("DMSPicture"),
         library("DMSPolicy"),
         library("DMSTensor", ["CDMSKernels"]),
         library("DMSTokenizer", ["DMSJSON"]),
@@ -108,23 +109,26 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
         library("DMSRecall", ["DMSCheckpoint", "DMSJSON", "DMSPolicy"]),
-        library(
-            "DMSEvaluation",
-            [
-                "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSModel", "DMSPolicy", "DMSRecall", "DMSTensor",
+        .target(
+            name: "DMSEvaluation",
+            dependencies: [
+                "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSModel", "DMSPicture", "DMSPolicy", "DMSRecall",
+                "DMSTensor",
                 "DMSTokenizer",
-            ]),
+            ],
+            resources: [.embedInCode("Report/Page/report.css"), .embedInCode("Report/Page/report.js")],
+            swiftSettings: strict),
         library(
             "DMSTraining",
-            ["DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
+            ["DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPicture", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
         library("DMSMPI", ["CDMSMPI", "DMSTraining"]),
         library("DMSQuantization", ["DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor"]),
         .executableTarget(
             name: "dms",
             dependencies: [
                 "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSEvaluation", "DMSGrammar", "DMSHub", "DMSJSON",
-                "DMSMPI", "DMSModel", "DMSPolicy", "DMSQuantization", "DMSRecall", "DMSServer", "DMSTensor",
-                "DMSTerminal", "DMSTokenizer", "DMSTraining",
+                "DMSMPI", "DMSModel", "DMSPicture", "DMSPolicy", "DMSQuantization", "DMSRecall", "DMSServer",
+                "DMSTensor", "DMSTerminal", "DMSTokenizer", "DMSTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -135,6 +139,7 @@ let package = Package(
             path: "Tests/DMSTestSupport", swiftSettings: strict),
         tests("CDMSKernelsTests", ["CDMSKernels", "DMSTensor"]),
         tests("DMSJSONTests", ["DMSJSON"]),
+        tests("DMSPictureTests", ["DMSPicture"]),
         tests("DMSPolicyTests", ["DMSPolicy"]),
         tests("DMSTokenizerTests", ["DMSTokenizer", "DMSJSON"]),
         tests("DMSGrammarTests", ["DMSGrammar", "DMSJSON", "DMSTokenizer"]),
@@ -164,12 +169,15 @@ let package = Package(
         tests(
             "DMSEvaluationTests",
             [
-                "DMSEvaluation", "DMSCache", "DMSCheckpoint", "DMSModel", "DMSTensor", "DMSPolicy", "DMSTokenizer",
-                "DMSJSON",
+                "DMSEvaluation", "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSModel", "DMSPicture", "DMSTensor",
+                "DMSPolicy", "DMSTokenizer", "DMSJSON",
             ]),
         tests(
             "DMSTrainingTests",
-            ["DMSTraining", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor", "DMSTokenizer"]),
+            [
+                "DMSTraining", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPicture", "DMSPolicy", "DMSTensor",
+                "DMSTokenizer",
+            ]),
         tests(
             "DMSRecallTests",
             ["DMSRecall", "DMSCheckpoint", "DMSJSON", "DMSTokenizer", "DMSTraining"]),

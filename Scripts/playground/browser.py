@@ -158,8 +158,10 @@ class Browser:
             "Network.emulateNetworkConditions", offline=False, latency=0, downloadThroughput=bytes_per_second,
             uploadThroughput=-1)
 
-    def picture(self, path):
-        data = self.call("Page.captureScreenshot", format="png")["data"]
+    def picture(self, path, clip=None):
+        """What is on the screen, or of it the part (x, y, width, height)."""
+        part = {"clip": dict(zip(("x", "y", "width", "height"), clip), scale=1)} if clip else {}
+        data = self.call("Page.captureScreenshot", format="png", **part)["data"]
         with open(path, "wb") as file:
             file.write(base64.b64decode(data))
 

@@ -13,6 +13,9 @@ struct ComputeOptions: ParsableArguments {
 
     var precision: Precision { statedPrecision ?? .bf16 }
 
+    /// The options, and whether each is there.
+    var given: [(String, Bool)] { [("precision", statedPrecision != nil), ("threads", threads != nil)] }
+
     /// Whether BF16 was asked for, rather than left to the default.
     var isBF16Explicit: Bool { statedPrecision == .bf16 }
 

@@ -3,17 +3,10 @@ import DMSEngine
 import DMSEvaluation
 import DMSJSON
 import DMSModel
+import DMSPicture
 import DMSPolicy
 import DMSTensor
 import DMSTokenizer
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
 
 /// Looks for what was hidden in a text: `dms eval --task recall`, `needle`, `multi-key` and `variable-tracking`.
 struct EvalNeedleTask {
@@ -34,7 +27,7 @@ struct EvalNeedleTask {
             depths: command.needle.resolvedDepths, samples: command.needle.samples ?? 4)
         setup.warn(contextLength: evaluation.lengths.max() ?? 0)
         for picture in [command.needle.plot, command.needle.textPlot].compactMap({ $0 }) {
-            try Self.requireWritable(picture)
+            try OutputFile.requireWritable(picture)
         }
         let progress = EvalProgress(unit: "samples")
         let subjects = try subjects()
@@ -83,37 +76,15 @@ struct EvalNeedleTask {
                 let live = Double(tokens.count) / max(shares.reduce(0, +), 1e-9)
                 return KeptText.Panel(title: "\(name): live ratio \(Units.ratio(live))", shares: shares)
             },
-            caption: "A word is the darker, the more KV heads of all layers still store it; white is forgotten by all. "
-                + "Framed: what is asked for.\n\(setup.modelName), task \(evaluation.source.name), length \(length), "
+            caption: "A word is the further from the ground, the more KV heads of all layers still store it; one "
+                + "that no longer differs is forgotten by all. Framed: what is asked for.\n"
+                + "\(setup.modelName), task \(evaluation.source.name), length \(length), "
                 + "depth \(Units.percent(depth)), seed \(command.seed)")
     }
 
-    /// Asked first, so that a folder that cannot be written to is not found out after an hour.
-    private static func requireWritable(_ path: String) throws(CheckpointError) {
-        let folder = path.lastIndex(of: "/").map { path[..<$0].isEmpty ? "/" : String(path[..<$0]) } ?? "."
-        guard access(folder, W_OK) == 0 else {
-            throw CheckpointError(
-                file: path, found: String(cString: strerror(errno)), required: "a folder that can be written to")
-        }
-    }
-
-    /// With eviction, without, and the base: what is there of them.
     private func subjects() throws -> [Subject] {
-        let model = setup.loaded.model
-        let type = command.resolvedKVTypes[0]
-        let runner = try runner()
-        func path() -> any AttentionPath {
-            command.path == .strict ? StrictPath(model, kvType: type) : CompactPath(model, kvType: type)
-        }
-        var subjects: [Subject] = []
-        if model.dms != nil { subjects.append(Subject(name: "dms", runner: runner, path: path())) }
-        subjects.append(Subject(name: "no_evict", runner: runner, path: path(), eviction: .off))
-        if let base = setup.base {
-            subjects.append(
-                Subject(
-                    name: "base", runner: try ModelRunner(base, passLength: passLength),
-                    path: StrictPath(base, kvType: base.precision == .fp32 ? .float32 : .bfloat16), eviction: .off))
-        }
-        return subjects
+        try NeedleSubjects.make(
+            setup.loaded.model, base: setup.base, kvType: command.resolvedKVTypes[0], passLength: passLength,
+            isStrict: command.path == .strict)
     }
 }

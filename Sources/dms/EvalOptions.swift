@@ -104,7 +104,7 @@ struct EvalNeedleOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Write one text (longest length, middle depth), its words the darker, the more heads still store them.",
+            "Write one text (longest length, middle depth), its words stand out the more, the more heads still store them.",
             valueName: "file.svg"))
     var textPlot: String?
 

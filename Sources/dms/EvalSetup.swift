@@ -33,39 +33,9 @@ struct EvalSetup {
         self.loaded = loaded
         self.tokens = tokens
         base = try command.base.map { path in
-            let directory = try ModelDirectory.open(path: path)
-            try Self.requireSameVocabulary(loaded, directory)
-            try Self.requireSameTokenizer(loaded, directory, text: corpus?.text ?? "", tokens: tokens, command)
-            let metadata = try directory.dmsMetadata()
-            return try LlamaModel(
-                configuration: directory.configuration,
-                weights: try LlamaWeights(directory, precision: command.compute.precision, kernels: kernels),
-                dms: metadata?.configuration, precision: command.compute.precision, kernels: kernels)
-        }
-    }
-
-    private static func requireSameVocabulary(_ loaded: LoadedModel, _ base: ModelDirectory) throws(EvaluationError) {
-        let own = loaded.directory.configuration.vocabularySize
-        let other = base.configuration.vocabularySize
-        guard own == other else {
-            throw EvaluationError(
-                "\(base.path) has a vocabulary of \(other) tokens and \(loaded.directory.path) one of \(own); required: "
-                    + "the same tokenizer, as predictions are compared token by token")
-        }
-    }
-
-    /// A base without a tokenizer of its own is taken to use the model's.
-    private static func requireSameTokenizer(
-        _ loaded: LoadedModel, _ base: ModelDirectory, text: String, tokens: [Int32], _ command: EvalCommand
-    ) throws {
-        guard !tokens.isEmpty, let other = try? MappedFile(path: base.tokenizerPath) else { return }
-        let own = try MappedFile(path: loaded.directory.tokenizerPath)
-        if own.withBytes({ a in other.withBytes { b in a.count == b.count && a.elementsEqual(b) } }) { return }
-        let tokenizer = try Tokenizer(file: base.tokenizerPath)
-        guard tokenizer.stream(text, hasStart: !command.noBos) == tokens else {
-            throw EvaluationError(
-                "\(base.path) and \(loaded.directory.path) tokenise the corpus differently; required: the same tokenizer, "
-                    + "as predictions are compared token by token")
+            try BaseModel.load(
+                path, for: loaded, text: corpus?.text ?? "", tokens: tokens, hasStart: !command.noBos,
+                precision: command.compute.precision, kernels: kernels)
         }
     }
 

@@ -6,8 +6,8 @@ import DMSTokenizer
 /// What `dms generate` does when it is given neither a model nor a text: a question about a long text, answered by the
 /// model that comes with it.
 struct GenerateDemo {
-    private static let length = 1000
-    private static let depth = 0.2
+    static let length = 1000
+    static let depth = 0.2
     private let item: RecallTask.Item
     private let question: String
 

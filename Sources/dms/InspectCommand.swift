@@ -1,18 +1,39 @@
 import ArgumentParser
+import DMSJSON
 
 struct InspectCommand: ModelUsing {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
-        abstract: "What a model's folder holds, and what serving it takes.",
+        abstract: "What a model's folder holds, what serving it takes, and what its heads keep of a text.",
         discussion: """
             Checks every file and the shape of every tensor. For a model with eviction, each value is shown with the \
             file it came from; where weights_sha256 is stated, here as whenever a model is loaded, all weights are read \
             and others than those it names are refused. Bytes per token are those of a dense cache, and those \
             expected behind the window when the gates reach the ratio they were trained for.
+
+            With --output FILE.html the model reads a text, and a report is written that needs no other file: which words \
+            survive, tokens x heads, what each head keeps, memory against context, and training curves where the \
+            folder has a log. The text is --prompt, --prompt-file, --corpus, or standard input; without any of them the \
+            model that comes with dms reads one made for it. What takes longer is asked for: --measure perplexity \
+            (perplexity and KL divergence against live ratio, for the gate, sliding windows and random gates), --measure \
+            recall (found by depth and length).
+
+              dms inspect --model DIR
+              dms inspect --output report.html --measure recall
+              dms inspect --model DIR --corpus valid.txt --base BASE --measure perplexity --output report.html --parts svg
             """)
 
-    @Option(help: HubOptions.help("The model"))
-    var model: String
+    @Option(help: HubOptions.help("The model", orElse: "the small model that comes with dms"))
+    var model: String?
+
+    @OptionGroup(title: "Report")
+    var report: InspectPageOptions
+
+    @OptionGroup(title: "Computing")
+    var cache: CacheOptions
+
+    @OptionGroup(title: "Computing")
+    var compute: ComputeOptions
 
     @OptionGroup var hub: HubOptions
 
@@ -20,11 +41,33 @@ struct InspectCommand: ModelUsing {
     var json = false
 
     mutating func resolveModels(_ folder: (String) async throws -> String) async throws {
-        model = try await folder(model)
+        if let name = model { model = try await folder(name) }
+        if let name = report.base { report.base = try await folder(name) }
+    }
+
+    func validate() throws {
+        let computing = [("kv-dtype", cache.kvType != nil)] + compute.given
+        try report.validate(otherOptions: computing)
+        if report.output != nil, !report.hasText, model != nil, Console.isInputTerminal {
+            throw ValidationError("a report needs a text: --prompt, --prompt-file, --corpus, or standard input")
+        }
     }
 
     func run() throws {
-        let report = try InspectReport(path: model)
-        if json { try Console.write(report.json) } else { try Console.write(report.text) }
+        let path = try model ?? ShippedModel.path()
+        let facts = try InspectReport(path: path)
+        guard let output = report.output else {
+            if json { try Console.write(facts.json) } else { try Console.write(facts.text) }
+            return
+        }
+        let page = try InspectPage(self, modelPath: path)
+        let written = try page.write(to: output)
+        if json {
+            var object = facts.json
+            object["report"] = .object(written.json)
+            try Console.write(object)
+        } else {
+            try Console.write(written.text)
+        }
     }
 }

@@ -3,7 +3,7 @@ import DMSJSON
 import DMSQuantization
 public import DMSTensor
 
-struct QuantizeCommand: ParsableCommand {
+struct QuantizeCommand: ModelUsing {
     static let configuration = CommandConfiguration(
         commandName: "quantize",
         abstract: "Round a model's weights to 8 or 4 bits.",
@@ -20,7 +20,7 @@ struct QuantizeCommand: ParsableCommand {
             With --json: output, weights, group_size, layers, source_bytes and bytes.
             """)
 
-    @Option(help: ArgumentHelp("The model's folder.", valueName: "dir"))
+    @Option(help: HubOptions.help("The model"))
     var model: String
 
     @Option(help: ArgumentHelp("The folder to make.", valueName: "dir"))
@@ -41,6 +41,8 @@ struct QuantizeCommand: ParsableCommand {
     @Option(help: "Threads that round; changes no result. (default: one per processor this process may use)")
     var threads: Int?
 
+    @OptionGroup var hub: HubOptions
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -51,6 +53,10 @@ struct QuantizeCommand: ParsableCommand {
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads: found \(threads), required 1 to 1024")
         }
+    }
+
+    mutating func resolveModels(_ folder: (String) async throws -> String) async throws {
+        model = try await folder(model)
     }
 
     func run() throws {

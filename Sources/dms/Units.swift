@@ -1,31 +1,16 @@
-/// Numbers as people read them.
+import DMSPicture
+
+/// Numbers as people read them, in what is printed as in pictures.
 enum Units {
     /// A number of bytes, as in 3.1 GiB.
-    static func bytes(_ count: Int) -> String {
-        var value = Double(count)
-        for unit in ["B", "KiB", "MiB", "GiB"] {
-            if value < 1024 || unit == "GiB" { return unit == "B" ? "\(count) B" : "\(fixed(value, 1)) \(unit)" }
-            value /= 1024
-        }
-        return "\(count) B"
-    }
+    static func bytes(_ count: Int) -> String { Figures.bytes(count) }
 
     /// A fraction, as in 52 %.
-    static func percent(_ fraction: Double) -> String { "\(fixed(fraction * 100, 0)) %" }
+    static func percent(_ fraction: Double) -> String { Figures.percent(fraction) }
 
     /// A ratio, as in 2.36x, or a dash where there is none.
-    static func ratio(_ value: Double?) -> String { value.map { "\(fixed($0, 2))x" } ?? "-" }
+    static func ratio(_ value: Double?) -> String { Figures.ratio(value) }
 
     /// A number with a fixed count of decimals.
-    static func fixed(_ value: Double, _ decimals: Int) -> String {
-        guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
-        var scale = 1.0
-        for _ in 0..<decimals { scale *= 10 }
-        let scaled = Int64((abs(value) * scale).rounded())
-        let sign = value < 0 && scaled > 0 ? "-" : ""
-        if decimals == 0 { return "\(sign)\(scaled)" }
-        let digits = String(scaled % Int64(scale))
-        let zeros = String(repeating: "0", count: decimals - digits.count)
-        return "\(sign)\(scaled / Int64(scale)).\(zeros)\(digits)"
-    }
+    static func fixed(_ value: Double, _ decimals: Int) -> String { Figures.fixed(value, decimals) }
 }

@@ -9,7 +9,7 @@ public enum TinyModel {
     /// A configuration by its sizes.
     public static func configuration(
         layers: Int = 2, hidden: Int = 24, heads: Int = 6, keyValueHeads: Int = 2, headDimension: Int = 8,
-        feedForward: Int = 40, vocabulary: Int = 97
+        feedForward: Int = 40, vocabulary: Int = 97, maximumPositions: Int = 4096
     ) throws -> LlamaConfiguration {
         var checkpoint = TinyCheckpoint()
         checkpoint.layers = layers
@@ -19,6 +19,7 @@ public enum TinyModel {
         checkpoint.headDimension = headDimension
         checkpoint.feedForward = feedForward
         checkpoint.vocabulary = vocabulary
+        checkpoint.extraConfiguration["max_position_embeddings"] = .integer(Int64(maximumPositions))
         let text = JSONValue.object(checkpoint.configuration).text()
         return try LlamaConfiguration(parsing: Array(text.utf8))
     }

@@ -23,7 +23,7 @@ struct ContractTests {
     @Test(
         "wrong options end with status 64 and one message on standard error",
         arguments: [
-            ["bogus"], ["generate", "--bogus"], ["tokenize"], ["inspect"], ["bench"],
+            ["bogus"], ["generate", "--bogus"], ["tokenize"], ["bench"],
             ["generate", "hi", "--model", "x", "--temperature", "-1"],
             ["generate", "hi", "--model", "x", "--temperature", "nan"],
             ["generate", "hi", "--model", "x", "--top-p", "1.5"], ["generate", "hi", "--model", "x", "--top-k", "-1"],
@@ -50,6 +50,18 @@ struct ContractTests {
             ["pull", "/folder/x"],
             ["pull", "a/b", "--parallel", "0"], ["pull", "a/b@x", "--revision", "y"],
             ["pull", "a/b", "--endpoint", "http://hub.example"], ["pull", "a/b", "--offline"],
+            ["inspect", "--prompt", "a"], ["inspect", "--threads", "1"], ["inspect", "--kv-dtype", "fp8"],
+            ["inspect", "--precision", "fp32"], ["inspect", "--parts", "x"], ["inspect", "--measure", "recall"],
+            ["inspect", "--output", "x", "--prompt", "a", "--corpus", "b"],
+            ["inspect", "--output", "x", "--prompt-file", "a", "--prompt", "b"],
+            ["inspect", "--output", "x", "--measure", "perplexity"],
+            ["inspect", "--output", "x", "--measure", "perplexity", "--prompt", "a"],
+            ["inspect", "--output", "x", "--measure", "speed"], ["inspect", "--output", "x", "--chunks", "2"],
+            ["inspect", "--output", "x", "--measure", "recall", "--measure", "recall"],
+            ["inspect", "--output", "x", "--lengths", "64"], ["inspect", "--output", "x", "--base", "y"],
+            ["inspect", "--output", "x", "--context-length", "0"], ["inspect", "--output", ""],
+            ["inspect", "--output", "x", "--measure", "recall", "--samples", "0"],
+            ["inspect", "--output", "x", "--corpus", "y", "--measure", "perplexity", "--context-length", "1"],
         ])
     func wrongOptions(arguments: [String]) throws {
         let result = try Command.run(arguments, input: [])

@@ -1,3 +1,4 @@
+import DMSCheckpoint
 import DMSModel
 public import DMSPolicy
 public import DMSTensor
@@ -8,13 +9,6 @@ public import DMSTensor
 public struct EqualMemoryControls: Sendable {
     /// The first tokens that the sliding window keeps (Xiao et al., arXiv 2309.17453).
     public static let sinks = 4
-
-    /// A gate whose decisions come from a function.
-    struct ForcedGate: EvictionSource {
-        let decide: @Sendable (_ layer: Int, _ head: Int, _ position: Int) -> Bool
-
-        func evicts(layer: Int, head: Int, position: Int) -> Bool { decide(layer, head, position) }
-    }
 
     public let slidingWindow: SinkWindowGate
     public let random: RandomGate
@@ -106,22 +100,35 @@ public struct EqualMemoryControls: Sendable {
     public func slidingWindowSubject(name: String, _ runner: ModelRunner, kvType: ScalarType) throws(PolicyError)
         -> Subject
     {
-        let gate = slidingWindow
-        return Subject(
-            name: name, runner: runner,
-            path: StrictPath(
-                runner.model, kvType: kvType, retention: (rule: gate.rule, assembly: try DecisionAssembly(shift: 0))),
-            eviction: .forced(ForcedGate { _, _, position in gate.evicts(position: position) }))
+        try Subject.slidingWindow(slidingWindow, name: name, runner, kvType: kvType)
     }
 
     /// The random gate as a subject, on the strict path.
     public func randomSubject(name: String, _ runner: ModelRunner, kvType: ScalarType) throws(PolicyError) -> Subject {
-        let gate = random
-        return Subject(
-            name: name, runner: runner,
-            path: StrictPath(
-                runner.model, kvType: kvType, retention: (rule: rule, assembly: try DecisionAssembly(shift: 0))),
-            eviction: .forced(
-                ForcedGate { layer, head, position in gate.evicts(layer: layer, head: head, position: position) }))
+        try Subject.randomGate(random, rule: rule, name: name, runner, kvType: kvType)
+    }
+}
+
+extension EqualMemoryControls {
+    /// The controls of a subject on a text: runs it without scoring, to learn how much it stores.
+    ///
+    /// - Parameter onChunk: Called after each chunk with the number of those done.
+    /// - Throws: What the model and its path throw, and `PolicyError` for chunks too long for a window.
+    init(
+        matching subject: Subject, rule: RetentionRule, on chunks: EvaluationChunks, seed: UInt64,
+        onChunk: (Int) -> Void
+    ) throws {
+        let configuration = subject.runner.model.configuration
+        var counted = SubjectResult(subject)
+        for chunk in 0..<chunks.count {
+            subject.startSequence()
+            try subject.run(chunks[chunk], from: 0) { _, _ in }
+            try counted.recordMemory(subject, tokenCount: chunks.length)
+            onChunk(chunk + 1)
+        }
+        subject.path.reset()
+        try self.init(
+            matching: counted.tally, rule: rule, length: chunks.length, layers: configuration.layerCount,
+            heads: configuration.keyValueHeadCount, seed: seed)
     }
 }

@@ -157,19 +157,10 @@ public final class ModelEvaluation {
     private func matchedControls(
         _ chunks: EvaluationChunks, _ onProgress: (Progress) -> Void
     ) throws -> EqualMemoryControls {
-        let model = runner.model
-        guard let dms = model.dms else { preconditionFailure("controls of a model without a gate") }
-        let subject = try subject(mainRole, nil)
-        var counted = SubjectResult(subject)
-        for chunk in 0..<chunks.count {
-            subject.startSequence()
-            try subject.run(chunks[chunk], from: 0) { _, _ in }
-            try counted.recordMemory(subject, tokenCount: chunks.length)
-            onProgress(Progress(isCounting: true, chunk: chunk + 1, chunkCount: chunks.count))
-        }
+        guard let dms = runner.model.dms else { preconditionFailure("controls of a model without a gate") }
         return try EqualMemoryControls(
-            matching: counted.tally, rule: dms.rule, length: chunks.length, layers: model.configuration.layerCount,
-            heads: model.configuration.keyValueHeadCount, seed: options.seed)
+            matching: try subject(mainRole, nil), rule: dms.rule, on: chunks, seed: options.seed
+        ) { onProgress(Progress(isCounting: true, chunk: $0, chunkCount: chunks.count)) }
     }
 }
 

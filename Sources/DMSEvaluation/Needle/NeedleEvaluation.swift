@@ -7,7 +7,7 @@ import DMSTensor
 /// The answer is forced and scored token by token. A sample counts as found when every token of the answer, its full
 /// stop included, is the most likely one, which is exactly when greedy decoding would write it. Small base models
 /// rarely get that far; the mean log-probability of the answer's tokens still tells how much they remember.
-public struct NeedleEvaluation {
+public struct NeedleEvaluation: Sendable {
     public let source: any NeedleSource
     /// Tokens of a sample.
     public let lengths: [Int]

@@ -1,3 +1,5 @@
+public import DMSPicture
+
 extension HeatMap {
     /// Accuracy above, log-probability of the answer below; one column of panels per subject.
     ///
@@ -26,19 +28,12 @@ extension HeatMap {
                 results.map { panel($0, "found") { ($0.accuracy, "\($0.found)/\($0.samples)") } },
                 results.map {
                     panel($0, "log p of the answer") {
-                        (1 - $0.meanLogProbability / floor, Self.twoDecimals($0.meanLogProbability))
+                        (1 - $0.meanLogProbability / floor, Figures.fixed($0.meanLogProbability, 2))
                     }
                 },
             ],
             caption: "found: greedy decoding writes the whole answer. log p: nats per answer token, 0 is certain; "
-                + "darker is better.\n"
+                + "further from the ground is better.\n"
                 + "samples per cell: \(evaluation.samples), seed: \(evaluation.source.seed)")
-    }
-
-    private static func twoDecimals(_ value: Double) -> String {
-        guard value.isFinite, abs(value) < 1e6 else { return "\(value)" }
-        let hundredths = Int((abs(value) * 100).rounded())
-        let digits = String(100 + hundredths % 100).dropFirst()
-        return (value < 0 && hundredths > 0 ? "-" : "") + "\(hundredths / 100).\(digits)"
     }
 }

@@ -25,6 +25,14 @@ public final class CompactPath: AttentionPath {
 
     public func reset() { cache.removeAll() }
 
+    /// What the cache holds.
+    public var report: CacheReport { cache.report() }
+
+    /// Tokens that one KV head stores of the sequence.
+    public func liveTokens(layer: Int, head: Int) -> Int {
+        cache.liveTokens(layer: layer, head: head, sequence: 0)
+    }
+
     /// Everything that the allocator holds counts, what prefill stages included.
     public var storage: CacheStorage? {
         let report = cache.report()
