@@ -1,6 +1,8 @@
 /// A tensor that a model of a given configuration has.
 public struct ExpectedTensor: Equatable, Sendable {
+    /// As Transformers names it.
     public let name: String
+    /// As Transformers shapes it, outputs first.
     public let shape: [Int]
     /// The shape in the words of `config.json`.
     let meaning: String

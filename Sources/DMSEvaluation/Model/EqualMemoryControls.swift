@@ -16,7 +16,9 @@ public struct EqualMemoryControls: Sendable {
         func evicts(layer: Int, head: Int, position: Int) -> Bool { decide(layer, head, position) }
     }
 
+    /// The window that stores as many tokens.
     public let slidingWindow: SinkWindowGate
+    /// The random gate that stores as many tokens.
     public let random: RandomGate
     /// The window of the random gate: the checkpoint's own.
     public let rule: RetentionRule

@@ -13,12 +13,14 @@ public struct CheckpointPackage {
         "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json",
     ]
 
+    /// The weights to be written.
     public let weights: LlamaParameters
     /// What the weights are stored as: `.bfloat16` or `.float32`.
     public let type: TensorDataType
     /// The folder that the tokenizer's files come from.
     public let companionDirectory: String
 
+    /// A package; a type that cannot be written is a programmer's error.
     public init(weights: LlamaParameters, type: TensorDataType, companionDirectory: String) {
         precondition(type == .bfloat16 || type == .float32, "weights stored as \(type.rawValue)")
         self.weights = weights
