@@ -9,6 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 scratch=${1:-.build}
 model=$PWD/Sources/dms/recall-8x
+port=$((20000 + RANDOM % 20000))
 question="The password is pillow. The grass is green. The sky is blue. The password is"
 folder=$(mktemp -d)
 server=""
@@ -41,11 +42,11 @@ test -f "$folder/texts/lantern.summary.txt"
 expect "evicted " "$folder/answer"
 test -f "$folder/trained/evicting/dms_metadata.json"
 
-"$binaries/app" "$model" 18085 >"$folder/server" 2>&1 &
+"$binaries/app" "$model" "$port" >"$folder/server" 2>&1 &
 server=$!
 for _ in $(seq 50); do
     sleep 0.2
-    curl -sN -d "$question" http://127.0.0.1:18085/complete >"$folder/answer" 2>/dev/null && break
+    curl -sN -d "$question" http://127.0.0.1:"$port"/complete >"$folder/answer" 2>/dev/null && break
 done
 expect " pillow." "$folder/answer"
 echo "examples: ok"
