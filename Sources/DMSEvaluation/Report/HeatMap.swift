@@ -1,6 +1,5 @@
 /// A grid of values between 0 and 1 with labels: one panel of a picture.
 public struct HeatMapPanel: Sendable {
-    /// What stands above it.
     public let title: String
     /// Across, left to right.
     public let columns: [String]
@@ -9,7 +8,6 @@ public struct HeatMapPanel: Sendable {
     /// `[row][column]`: how dark the cell is, 0 … 1, and what is written in it.
     public let cells: [[(shade: Double, label: String)]]
 
-    /// A panel with a cell for every row and column, its shade from 0 to 1.
     public init(title: String, columns: [String], rows: [String], cells: [[(shade: Double, label: String)]]) {
         precondition(cells.count == rows.count && cells.allSatisfy { $0.count == columns.count }, "a ragged grid")
         self.title = title
@@ -22,7 +20,6 @@ public struct HeatMapPanel: Sendable {
 /// Panels side by side as an SVG picture: light background, one hue whose lightness alone carries the value (so that it
 /// reads in any colour vision and in print), the value written in every cell.
 public struct HeatMap: Sendable {
-    /// What stands above all.
     public let title: String
     /// What the columns are, with their unit.
     public let columnTitle: String
@@ -33,7 +30,6 @@ public struct HeatMap: Sendable {
     /// What stands under the picture.
     public let caption: String
 
-    /// A picture of rows of panels.
     public init(title: String, columnTitle: String, rowTitle: String, panels: [[HeatMapPanel]], caption: String) {
         self.title = title
         self.columnTitle = columnTitle

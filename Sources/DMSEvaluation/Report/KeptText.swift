@@ -2,30 +2,25 @@
 public struct KeptText: Sendable {
     /// The text as one cache remembers it.
     public struct Panel: Sendable {
-        /// Whose cache it is.
         public let title: String
         /// Of each token, the share of heads that store it, 0 … 1.
         public let shares: [Double]
 
-        /// A panel, with the share of heads that keep each piece.
         public init(title: String, shares: [Double]) {
             self.title = title
             self.shares = shares
         }
     }
 
-    /// What stands above it.
     public let title: String
     /// The text of each token.
     public let pieces: [String]
     /// Tokens to point out.
     public let marked: [Range<Int>]
-    /// One for every cache.
     public let panels: [Panel]
     /// What stands under the picture.
     public let caption: String
 
-    /// A picture of one text as several caches remember it.
     public init(title: String, pieces: [String], marked: [Range<Int>], panels: [Panel], caption: String) {
         precondition(panels.allSatisfy { $0.shares.count == pieces.count }, "shares of another text")
         self.title = title

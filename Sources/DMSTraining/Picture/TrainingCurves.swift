@@ -9,7 +9,6 @@ public struct TrainingCurves {
 
     private let records: [StepRecord]
 
-    /// The curves of a run, or of its part so far.
     public init(_ records: [StepRecord]) { self.records = records }
 
     /// A self-contained SVG, readable on light and dark pages.
