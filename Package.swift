@@ -30,7 +30,10 @@ let package = Package(
         .library(name: "DMSPolicy", targets: ["DMSPolicy"]),
         .library(
             name: "DMSEngine",
-            targets: ["DMSTensor", "DMSCheckpoint", "DMSTokenizer", "DMSGrammar", "DMSModel", "DMSCache", "DMSEngine"]),
+            targets: [
+                "DMSJSON", "DMSTensor", "DMSCheckpoint", "DMSTokenizer", "DMSGrammar", "DMSModel", "DMSCache",
+                "DMSEngine",
+            ]),
         .library(name: "DMSEvaluation", targets: ["DMSEvaluation"]),
         .library(name: "DMSServer", targets: ["DMSServer"]),
         .library(name: "DMSTraining", targets: ["DMSTraining", "DMSMPI"]),
@@ -186,6 +189,14 @@ let package = Package(
             ["DMSQuantization", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor"]),
         tests("DMSTerminalTests", ["DMSTerminal"]),
         tests("DMSHubTests", ["DMSHub", "CDMSDigest", "DMSCheckpoint", "DMSJSON"]),
+        // What a stranger can do: public declarations alone, by the names of the products.
+        tests(
+            "DMSLibraryTests",
+            [
+                "DMSCheckpoint", "DMSEngine", "DMSEvaluation", "DMSJSON", "DMSModel", "DMSPolicy", "DMSServer",
+                "DMSTensor", "DMSTokenizer", "DMSTraining",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         // The binary itself is a dependency: the tests run it.
         tests(
             "dmsTests", ["dms", "DMSCheckpoint", "DMSJSON", "DMSPolicy", "DMSRecall", "DMSTokenizer"]),

@@ -23,6 +23,7 @@ public struct CacheConfiguration: Sendable, Hashable {
     /// ``CacheReport/rollbackBytes``. 0 takes no memory and no drafts.
     public var draftRows: Int
 
+    /// A configuration; values that cannot be are a programmer's error.
     public init(
         kvType: ScalarType = .float32, slotsPerPage: Int = 32, budgetBytes: Int? = nil, rowsPerBlock: Int = 64,
         draftRows: Int = 0

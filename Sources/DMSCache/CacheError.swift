@@ -9,6 +9,7 @@ public struct CacheError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The whole budget.
     public let budgetBytes: Int
 
+    /// An error of a cache that is full.
     public init(neededBytes: Int, availableBytes: Int, budgetBytes: Int) {
         self.neededBytes = neededBytes
         self.availableBytes = availableBytes

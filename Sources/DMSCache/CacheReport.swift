@@ -36,11 +36,15 @@ public struct SequenceUsage: Sendable, Hashable {
 /// while the arena grows; after sequences were removed, also what they left free in slabs that others still use. The lists that one attention
 /// call works on are not counted.
 public struct CacheReport: Sendable, Hashable {
+    /// What each sequence takes, by its number.
     public var sequences: [Int: SequenceUsage]
     /// Sums over the sequences.
     public var seenTokenHeads: Int
+    /// Token·heads that are stored.
     public var liveTokenHeads: Int
+    /// Bytes of the rings.
     public var ringBytes: Int
+    /// Bytes that a dense cache of the same element type would hold.
     public var denseBytes: Int
     /// Keys, values and scales of live tokens; pages that sequences share are counted once.
     public var liveBytes: Int
@@ -53,13 +57,19 @@ public struct CacheReport: Sendable, Hashable {
     /// Room for what draft rows overwrite: ``CacheConfiguration/draftRows`` tokens of every layer and KV head, each
     /// rounded up to 64 bytes, and 8 bytes more.
     public var rollbackBytes: Int
+    /// Bytes that the cache has taken.
     public var allocatedBytes: Int
     /// The most that was ever allocated.
     public var peakAllocatedBytes: Int
+    /// What ``allocatedBytes`` may be; `nil` for no bound.
     public var budgetBytes: Int?
+    /// Pages that hold tokens.
     public var pagesInUse: Int
+    /// Pages that were taken and hold none.
     public var freePages: Int
+    /// Bytes of a page.
     public var pageBytes: Int
+    /// Bytes of one token in a dense cache, all layers and heads together.
     public var bytesPerToken: Int
     /// Bytes of pages in use that hold no live token.
     public var pageSlackBytes: Int

@@ -14,6 +14,7 @@ struct OpenDraft {
 /// the accepted tokens one by one would have made of it: keys, values, flags, counts and pages; only its tables may have
 /// grown in other steps.
 extension CompactAttention: DraftingAttention {
+    /// The most rows that a step may guess.
     public var maximumDraftRows: Int { configuration.draftRows }
 
     /// O(tokens taken back × layers × KV heads).

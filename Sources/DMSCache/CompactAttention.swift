@@ -13,8 +13,11 @@ public import DMSTensor
 ///
 /// Without retention it is a dense cache in pages. Decisions that arrive then are ignored.
 public final class CompactAttention: AttentionOperator {
+    /// How memory is divided.
     public let configuration: CacheConfiguration
+    /// Heads and their size.
     public let shape: AttentionShape
+    /// Layers.
     public let layerCount: Int
     let schedule: RetentionSchedule
     let layout: KVPageLayout

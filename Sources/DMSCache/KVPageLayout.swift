@@ -6,7 +6,9 @@ public import DMSTensor
 ///
 /// The size is rounded up to 64 bytes, so that every page starts at a cache line.
 public struct KVPageLayout: Sendable, Hashable {
+    /// Channels of a head.
     public let headDimension: Int
+    /// The element type of keys and values.
     public let type: ScalarType
     /// Tokens that a page holds, a power of two.
     public let slotsPerPage: Int
@@ -18,6 +20,7 @@ public struct KVPageLayout: Sendable, Hashable {
     let keyScaleOffset: Int
     let valueScaleOffset: Int
 
+    /// The layout of pages with so many tokens of one head.
     public init(headDimension: Int, type: ScalarType, slotsPerPage: Int) {
         precondition(headDimension > 0, "pages of a head without channels")
         precondition(

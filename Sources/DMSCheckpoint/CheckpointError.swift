@@ -6,7 +6,9 @@ import DMSJSON
 public struct CheckpointError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The part of a file that is wrong.
     public enum Subject: Equatable, Sendable, CustomStringConvertible {
+        /// A tensor, by its name.
         case tensor(String)
+        /// A key of a JSON object.
         case key(String)
 
         public var description: String {
@@ -31,6 +33,7 @@ public struct CheckpointError: Error, Equatable, Sendable, CustomStringConvertib
     /// What should be there.
     public let required: String
 
+    /// An error that names file and subject, what was found and what is required.
     public init(file: String, _ subject: Subject? = nil, found: String, required: String) {
         self.file = file
         self.subject = subject

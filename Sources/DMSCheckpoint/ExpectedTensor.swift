@@ -1,6 +1,8 @@
 /// A tensor that a model of a given configuration has.
 public struct ExpectedTensor: Equatable, Sendable {
+    /// As Transformers names it.
     public let name: String
+    /// As Transformers shapes it, outputs first.
     public let shape: [Int]
     /// The element type; `nil` for any float that weights may have.
     public let type: TensorDataType?

@@ -33,6 +33,7 @@ public struct LlamaConfiguration: Equatable, Sendable {
     public let hasAttentionBias: Bool
     /// Whether the gate, up and down projections have biases (`mlp_bias`; false when absent).
     public let hasFeedForwardBias: Bool
+    /// How positions rotate.
     public let rope: RopeParameters
     /// `bos_token_id`.
     public let beginOfTextID: Int32?

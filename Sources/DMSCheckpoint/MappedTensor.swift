@@ -4,7 +4,9 @@
 ///
 /// `@unchecked Sendable`: `bytes` points into `owner`'s read-only mapping, which outlives this value.
 public struct MappedTensor: @unchecked Sendable {
+    /// As the file names it.
     public let name: String
+    /// The type of its elements.
     public let dtype: TensorDataType
     /// Row-major; `[rows, columns]` for the weight of a linear layer, that is `[outputs, inputs]`.
     public let shape: [Int]

@@ -8,8 +8,11 @@
 public struct ModelDirectory: Sendable {
     /// The path, as given.
     public let path: String
+    /// The model's shape: `config.json`.
     public let configuration: LlamaConfiguration
+    /// What the checkpoint recommends: `generation_config.json`, or the little that `config.json` says.
     public let generationConfiguration: GenerationConfiguration
+    /// All tensors, mapped and not read.
     public let weights: CheckpointTensors
 
     /// Reads the configuration files and the headers of the weights.

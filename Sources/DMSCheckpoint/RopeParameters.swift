@@ -12,6 +12,7 @@ public struct RopeParameters: Equatable, Sendable {
     ///
     /// At least 1.
     public let theta: Double
+    /// How long contexts are reached.
     public let scaling: RopeScaling
 
     init(theta: Double, scaling: RopeScaling) {

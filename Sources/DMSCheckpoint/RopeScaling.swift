@@ -2,6 +2,7 @@ import DMSJSON
 
 /// How the frequencies of rotary position embedding are changed for contexts longer than those first trained on.
 public enum RopeScaling: Equatable, Sendable {
+    /// Frequencies as they are.
     case none
     /// Every frequency is divided by `factor`, at least 1.
     case linear(factor: Double)

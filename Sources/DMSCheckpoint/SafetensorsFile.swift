@@ -4,6 +4,7 @@ public import DMSJSON
 public struct SafetensorsFile: Sendable {
     /// The path, as given.
     public let path: String
+    /// What the file says it holds.
     public let header: SafetensorsHeader
     private let mapping: MappedFile
     private let positions: [String: Int]

@@ -2,8 +2,11 @@ public import DMSJSON
 
 /// One line of a safetensors header.
 public struct TensorEntry: Equatable, Sendable {
+    /// As the file names it.
     public let name: String
+    /// The type of its elements.
     public let dtype: TensorDataType
+    /// Its extents, the slowest first.
     public let shape: [Int]
     /// Counted from the start of the data, which follows the header.
     public let byteRange: Range<Int>

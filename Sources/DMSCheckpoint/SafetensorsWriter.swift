@@ -2,10 +2,14 @@ public import DMSJSON
 
 /// A tensor that is about to be written.
 public struct TensorDeclaration: Equatable, Sendable {
+    /// As the file will name it.
     public let name: String
+    /// The type of its elements.
     public let dtype: TensorDataType
+    /// Its extents, the slowest first.
     public let shape: [Int]
 
+    /// A tensor that is to be written.
     public init(name: String, dtype: TensorDataType, shape: [Int]) {
         self.name = name
         self.dtype = dtype

@@ -5,16 +5,36 @@ public import DMSTokenizer
 
 /// A checkpoint opened and ready to run: graph, weights, tokenizer and what its files say about generation.
 public struct LoadedModel: Sendable {
+    /// The folder's files, opened and checked.
     public let directory: ModelDirectory
     /// What its files state about eviction; `nil` for a plain model.
     public let dms: DMSMetadata?
+    /// What makes tokens of text and text of tokens.
     public let tokenizer: Tokenizer
+    /// The graph with its weights.
     public let model: LlamaModel
     /// What opening it took.
     ///
     /// Weights are mapped, not read, so most of their cost falls into the first pass.
     public let loadSeconds: Double
 
+    /// Opens a checkpoint on the CPU.
+    ///
+    /// - Parameters:
+    ///   - directory: A folder with `config.json`, `tokenizer.json` and weights in `*.safetensors`, as Hugging Face has it.
+    ///   - precision: How products are computed.
+    ///   - threads: Threads that compute; `nil` takes one per processor that this process may use.
+    ///   - overrides: Values in place of those that the checkpoint states about its eviction.
+    /// - Throws: As ``init(path:precision:kernels:overrides:)``, and `KernelError` for a number of threads that cannot be.
+    public init(
+        directory: String, precision: Precision = .bf16, threads: Int? = nil, overrides: DMSOverrides = DMSOverrides()
+    ) throws {
+        try self.init(
+            path: directory, precision: precision, kernels: CPUKernels(threads: threads), overrides: overrides)
+    }
+
+    /// Opens a checkpoint on kernels of one's own.
+    ///
     /// - Parameters:
     ///   - overrides: Values in place of those that the checkpoint states about its eviction.
     /// - Throws: `CheckpointError`, `TokenizerError`, `ModelError` or `MemoryError`, naming the file at fault.

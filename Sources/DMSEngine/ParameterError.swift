@@ -7,6 +7,7 @@ public struct ParameterError: Error, Sendable, Equatable, CustomStringConvertibl
     /// What would be accepted.
     public let required: String
 
+    /// An error that names the parameter, what was found and what is required.
     public init(field: String, found: String, required: String) {
         self.field = field
         self.found = found

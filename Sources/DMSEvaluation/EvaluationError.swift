@@ -2,5 +2,6 @@
 public struct EvaluationError: Error, Sendable, Equatable, CustomStringConvertible {
     public let description: String
 
+    /// What cannot be judged, in words.
     public init(_ description: String) { self.description = description }
 }

@@ -3,6 +3,7 @@ public import DMSTensor
 
 /// A model with the memory to run it: sequences go through in passes of bounded size.
 public final class ModelRunner {
+    /// The model that is run.
     public let model: LlamaModel
     /// The most tokens of one pass (`--prefill-chunk`).
     ///

@@ -6,9 +6,13 @@ import DMSTensor
 /// Something that predicts text and is to be judged: a model, a path its attention takes, and who decides about
 /// eviction.
 public final class Subject {
+    /// What results call it.
     public let name: String
+    /// What runs the model.
     public let runner: ModelRunner
+    /// How its attention is computed.
     public let path: any AttentionPath
+    /// Who decides about eviction.
     public let eviction: EvictionControl
     let recorder: DecisionRecorder
 

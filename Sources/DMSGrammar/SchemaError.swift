@@ -2,7 +2,9 @@
 public struct SchemaError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A JSON pointer (RFC 6901) into the schema; empty for the schema itself.
     public let path: String
+    /// What the schema has, and where.
     public let found: String
+    /// What would be understood.
     public let required: String
 
     init(_ path: String, found: String, required: String) {

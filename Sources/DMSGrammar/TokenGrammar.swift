@@ -5,10 +5,12 @@ import Synchronization
 /// What was found out for one text, which tokens may come next at some place, serves all others. It holds up to some
 /// ten megabytes, and begins anew when that is not enough.
 public final class TokenGrammar: Sendable {
+    /// The grammar, of bytes.
     public let grammar: Grammar
     let index: VocabularyIndex
     private let current: Mutex<TokenStates>
 
+    /// A grammar over the tokens of a vocabulary; nothing is worked out yet.
     public init(_ grammar: Grammar, _ index: VocabularyIndex) {
         self.grammar = grammar
         self.index = index

@@ -1,11 +1,13 @@
 /// A set of tokens, a bit for each of the vocabulary.
 public struct TokenMask: Sendable, Hashable {
     private var words: [UInt64]
+    /// Tokens that are allowed.
     public private(set) var count = 0
 
     /// No token.
     public init(vocabularySize: Int) { words = Array(repeating: 0, count: (vocabularySize + 63) / 64) }
 
+    /// Whether none is.
     public var isEmpty: Bool { count == 0 }
 
     /// - Precondition: The token is one of the vocabulary.
@@ -15,6 +17,7 @@ public struct TokenMask: Sendable, Hashable {
         count += 1
     }
 
+    /// Forbids a token.
     public mutating func remove(_ token: Int32) {
         guard contains(token) else { return }
         words[Int(token) >> 6] &= ~(1 << UInt64(token & 63))

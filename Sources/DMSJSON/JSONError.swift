@@ -5,6 +5,7 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The byte at which it was found, counted from 0.
     public let offset: Int
 
+    /// An error at a byte of the text.
     public init(_ message: String, offset: Int) {
         self.message = message
         self.offset = offset

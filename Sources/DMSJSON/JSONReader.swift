@@ -21,6 +21,7 @@ public struct JSONReader {
         /// Most entries of one object, and most elements of one list.
         public var entries: Int
 
+        /// Limits that suit files of models; smaller ones suit texts from clients.
         public init(depth: Int = 64, entries: Int = 4_000_000) {
             self.depth = depth
             self.entries = entries
@@ -33,6 +34,7 @@ public struct JSONReader {
     public internal(set) var offset = 0
     var depth = 0
 
+    /// A reader of bytes that outlive it.
     public init(_ bytes: UnsafeBufferPointer<UInt8>, limits: Limits = Limits()) {
         self.bytes = bytes
         self.limits = limits

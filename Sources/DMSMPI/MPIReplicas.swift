@@ -5,7 +5,9 @@ public import DMSTraining
 ///
 /// A build without the trait `MPI` has this type, too, but nothing to join.
 public final class MPIReplicas: Replicas {
+    /// This process's number, from 0.
     public let rank: Int
+    /// Processes in all.
     public let count: Int
 
     /// Whether this build has MPI.

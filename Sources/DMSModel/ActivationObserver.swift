@@ -8,9 +8,13 @@ public enum ActivationPoint: Sendable, Hashable {
     case attentionNorm(layer: Int)
     /// Before the rotary position, `[rows, queryHeads · d]`; the borrowed channel still holds the gate.
     case query(layer: Int)
+    /// Keys before rotation.
     case key(layer: Int)
+    /// Values.
     case value(layer: Int)
+    /// Queries after rotation.
     case rotatedQuery(layer: Int)
+    /// Keys after rotation.
     case rotatedKey(layer: Int)
     /// What attention computed, before the output projection, `[rows, queryHeads · d]`.
     case attentionHeads(layer: Int)

@@ -11,6 +11,7 @@ public struct AttentionInput {
     /// What the tokens of this pass decided, or `nil` where nothing is ever evicted.
     public let decisions: EvictionDecisions?
 
+    /// Rows of one layer, in memory that outlives the call.
     public init(queries: MatrixView, keys: MatrixView, values: MatrixView, decisions: EvictionDecisions?) {
         self.queries = queries
         self.keys = keys
@@ -26,9 +27,12 @@ public struct AttentionInput {
 public struct EvictionDecisions {
     /// `[rows, heads]`, 1 to evict, 0 to keep.
     public let flags: UnsafePointer<UInt8>
+    /// Rows of the batch.
     public let rows: Int
+    /// KV heads.
     public let heads: Int
 
+    /// Decisions in memory that outlives the call, `[rows, heads]`, other than 0 for one that evicts.
     public init(flags: UnsafePointer<UInt8>, rows: Int, heads: Int) {
         self.flags = flags
         self.rows = rows

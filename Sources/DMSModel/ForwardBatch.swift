@@ -18,6 +18,7 @@ public struct ForwardBatch: Sendable {
         /// They follow at least one row that stays, and arrive row by row. Only a ``DraftingAttention`` takes them.
         public let draftRows: Int
 
+        /// Tokens of one sequence.
         public init(
             sequence: Int, rows: Range<Int>, firstPosition: Int, rowByRow: Bool = false, draftRows: Int = 0
         ) {
@@ -39,6 +40,7 @@ public struct ForwardBatch: Sendable {
     /// The spans, in row order, covering every row once.
     public private(set) var spans: [Span] = []
 
+    /// No tokens.
     public init() {}
 
     /// A batch of one sequence.

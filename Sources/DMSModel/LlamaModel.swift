@@ -7,12 +7,17 @@ public import DMSTensor
 /// Immutable and shared; everything that changes lives in the operator and the workspace. Not to be run from two
 /// threads at a time, because the kernels are not.
 public final class LlamaModel: Sendable {
+    /// The model's shape.
     public let configuration: LlamaConfiguration
+    /// Its weights.
     public let weights: LlamaWeights
     /// How this checkpoint decides about eviction; `nil` for a plain model.
     public let dms: DMSConfiguration?
+    /// How products are computed.
     public let precision: Precision
+    /// What computes them.
     public let kernels: any InferenceKernels
+    /// The heads, as kernels and caches want to know them.
     public let attentionShape: AttentionShape
     private let inverseFrequencies: [Float]
     private let evictionHead: EvictionHead?
@@ -189,5 +194,6 @@ public final class LlamaModel: Sendable {
 public struct ModelError: Error, Sendable, Equatable, CustomStringConvertible {
     public let description: String
 
+    /// What is wrong, in words.
     public init(_ description: String) { self.description = description }
 }

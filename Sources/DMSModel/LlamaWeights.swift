@@ -2,16 +2,26 @@ public import DMSTensor
 
 /// The weights of one layer.
 public struct LlamaLayerWeights: Sendable {
+    /// Before attention.
     public let attentionNorm: NormWeight
+    /// `[queryHeads · d, hidden]`.
     public let query: LinearWeight
+    /// `[keyValueHeads · d, hidden]`.
     public let key: LinearWeight
+    /// `[keyValueHeads · d, hidden]`.
     public let value: LinearWeight
+    /// `[hidden, queryHeads · d]`.
     public let output: LinearWeight
+    /// Before the feed-forward layers.
     public let feedForwardNorm: NormWeight
+    /// `[intermediate, hidden]`, what goes through SiLU.
     public let gate: LinearWeight
+    /// `[intermediate, hidden]`.
     public let up: LinearWeight
+    /// `[hidden, intermediate]`.
     public let down: LinearWeight
 
+    /// The weights of a layer; who runs them checks their shapes.
     public init(
         attentionNorm: NormWeight, query: LinearWeight, key: LinearWeight, value: LinearWeight, output: LinearWeight,
         feedForwardNorm: NormWeight, gate: LinearWeight, up: LinearWeight, down: LinearWeight
@@ -31,6 +41,7 @@ public struct LlamaLayerWeights: Sendable {
 /// The weight of an RMSNorm, widened to FP32.
 public final class NormWeight: Sendable {
     private let buffer: HostBuffer
+    /// How many there are.
     public let count: Int
 
     /// - Parameter buffer: `count` FP32 values that nobody writes to any more.
@@ -40,17 +51,22 @@ public final class NormWeight: Sendable {
         self.count = count
     }
 
+    /// The weights, while this value lives.
     public var pointer: UnsafePointer<Float> { UnsafePointer(buffer.pointer.assumingMemoryBound(to: Float.self)) }
 }
 
 /// All weights of a Llama model, immutable and shared.
 public final class LlamaWeights: Sendable {
+    /// `[vocabulary, hidden]`.
     public let embedding: LinearWeight
+    /// The layers, the first at the embedding.
     public let layers: [LlamaLayerWeights]
+    /// Before the head.
     public let finalNorm: NormWeight
     /// The embedding itself where they are tied.
     public let head: LinearWeight
 
+    /// Weights from anywhere; who runs them checks their shapes.
     public init(embedding: LinearWeight, layers: [LlamaLayerWeights], finalNorm: NormWeight, head: LinearWeight) {
         self.embedding = embedding
         self.layers = layers

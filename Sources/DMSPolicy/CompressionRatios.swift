@@ -20,6 +20,7 @@ public struct CompressionRatios: Sendable, Hashable {
     /// pages, rings, tables and slack.
     public var byteRatio: Double?
 
+    /// The ratios as they were measured; `nil` for what was not.
     public init(
         decisionRatio: Double? = nil, meanLiveRatio: Double? = nil, finalLiveRatio: Double? = nil,
         peakLiveRatio: Double? = nil, byteRatio: Double? = nil

@@ -30,6 +30,7 @@ public struct CompressionTally: Sendable, Hashable {
     private var lastSeen = 0
     private var lastStored = 0
 
+    /// Nothing counted.
     public init() {}
 
     /// Counts decisions, each once: when it is made.

@@ -15,7 +15,9 @@ public struct DMSConfiguration: Sendable, Hashable {
     public let windowSize: Int
     /// Whether a key at distance `windowSize` is still seen.
     public let windowInclusive: Bool
+    /// What a raw value is multiplied by, as files state it.
     public let alphaScale: Float
+    /// What is then subtracted, as files state it.
     public let alphaOffset: Float
 
     /// Which keys a query may see.

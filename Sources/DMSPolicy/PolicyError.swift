@@ -9,6 +9,7 @@ public struct PolicyError: Error, Sendable, Equatable, CustomStringConvertible {
     /// What the value has to be, in words.
     public let required: String
 
+    /// An error that names a field, what was found and what is required.
     public init(field: String, found: String, required: String) {
         self.field = field
         self.found = found

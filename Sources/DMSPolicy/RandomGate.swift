@@ -6,6 +6,7 @@
 public struct RandomGate: Sendable, Hashable {
     /// The probability of eviction, 0 … 1.
     public let rate: Double
+    /// The same seed gives the same decisions.
     public let seed: UInt64
 
     /// - Throws: ``PolicyError`` unless `0 ≤ rate ≤ 1`.

@@ -3,10 +3,12 @@
 /// Tests and evaluation compare everything faster with this. It knows a whole sequence at once: for each key whether
 /// it is evicted, `nil` meaning that nobody decided (which keeps it).
 public struct RetentionOracle: Sendable, Hashable {
+    /// Who sees whom.
     public let rule: RetentionRule
     /// One entry per token, in order of position.
     public let evicted: [Bool?]
 
+    /// An oracle for tokens whose decisions are known; `nil` for one that nobody has decided about yet.
     public init(rule: RetentionRule, evicted: [Bool?]) {
         self.rule = rule
         self.evicted = evicted

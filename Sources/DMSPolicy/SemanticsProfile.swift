@@ -3,12 +3,17 @@
 /// A profile never supplies the window, the scale or the offset: those are numbers of one checkpoint and must be
 /// stated for it.
 public struct SemanticsProfile: Sendable, Hashable, CustomStringConvertible {
+    /// The name that metadata and command lines give.
     public let name: String
+    /// Where the logit comes from.
     public let source: DecisionSource
+    /// Which query channel is borrowed.
     public let channel: BorrowedChannel
     /// Token `k + decisionShift` decides for token `k`.
     public let decisionShift: Int
+    /// When the borrowed channel is silenced.
     public let zeroing: ChannelZeroing
+    /// Whether a query still sees a key that is exactly a window away.
     public let windowInclusive: Bool
 
     /// The reading of the six published fields of `shisa-ai/Llama-3.2-1B-DMS-8x`, and the default.

@@ -16,6 +16,7 @@ import Darwin
 /// The bias is computed as `logsigmoid(−z)`, which needs no clamp. With logistic noise this is the binary concrete
 /// distribution (Maddison, Mnih, Teh, arXiv 1611.00712).
 public struct SoftGate: Sendable, Hashable {
+    /// What serving will do with the same raw values.
     public let decision: EvictionDecision
     /// Above 0; the smaller, the nearer to the hard threshold.
     public let temperature: Float
@@ -77,7 +78,7 @@ public struct LogisticNoise: Sendable, Hashable {
         draw = HashedDraw(seed: seed).at(step).at(microStep)
     }
 
-    /// The noise of one layer, from which ``value(sequence:head:position:)`` draws.
+    /// The noise of one layer, from which ``LayerNoise/value(sequence:head:position:)`` draws.
     public func layer(_ layer: Int) -> LayerNoise { LayerNoise(draw: draw.at(layer)) }
 
     /// The noise of one layer in one micro-step.

@@ -9,15 +9,15 @@ import UnixSignals
 /// Serves a model over HTTP, as OpenAI's clients expect it.
 ///
 /// ```swift
-/// let engine = try Engine(loaded.model, tokenizer: loaded.tokenizer, configuration: EngineConfiguration())
-/// let model = try ServedModel(
-///     name: "llama", engine: engine, generation: loaded.directory.generationConfiguration)
+/// let model = try ServedModel(name: "llama", engine: Engine(directory: "models/llama"))
 /// try await ModelServer(model, configuration: ServerConfiguration(), logger: Logger(label: "dms")).run { port in
 ///     print("listening on port \(port)")
 /// }
 /// ```
 public struct ModelServer: Sendable {
+    /// What is served.
     public let model: ServedModel
+    /// Where and for whom.
     public let configuration: ServerConfiguration
     private let logger: Logger
     private let metrics = ServerMetrics()

@@ -6,9 +6,11 @@ public struct ServerConfiguration: Sendable, Hashable {
     public let host: String
     /// 0 for one that the system chooses.
     public let port: Int
+    /// Keys that clients must present; none lets everyone in.
     public let keys: APIKeys
     /// Names that requests may call the server by, as the operator gave them.
     public let allowedHosts: [String]
+    /// What a client may ask for at most.
     public let limits: ServerLimits
     /// Connections that are open at a time; further clients wait to be accepted.
     public let maximumConnections: Int

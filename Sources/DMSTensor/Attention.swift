@@ -3,15 +3,22 @@
 /// The query at position p sees slot j when `firstQuery[j] <= p && p <= lastQuery[j]`; `nil` bounds nothing. This is
 /// all a kernel learns about eviction.
 public struct KVRun {
+    /// The keys of the run, one slot after another, in the cache's element type.
     public var keys: UnsafeRawPointer
+    /// The values of the run, laid out as the keys.
     public var values: UnsafeRawPointer
     /// One scale per slot for FP8 and INT8, else `nil`.
     public var keyScales: UnsafePointer<Float>?
+    /// One scale for the values of each slot, for FP8 and INT8; else `nil`.
     public var valueScales: UnsafePointer<Float>?
+    /// Slots of the run.
     public var count: Int
+    /// The first query that sees each slot; `nil` where all see it from the beginning.
     public var firstQuery: UnsafePointer<Int32>?
+    /// The last query that sees each slot; `nil` where it is never evicted.
     public var lastQuery: UnsafePointer<Int32>?
 
+    /// A run of slots in memory that outlives the call.
     public init(
         keys: UnsafeRawPointer, values: UnsafeRawPointer, keyScales: UnsafePointer<Float>? = nil,
         valueScales: UnsafePointer<Float>? = nil, count: Int, firstQuery: UnsafePointer<Int32>? = nil,
@@ -31,9 +38,12 @@ public struct KVRun {
 public struct AttentionShape: Sendable, Hashable {
     /// Query heads, a multiple of ``keyValueHeads``.
     public let queryHeads: Int
+    /// Heads of keys and values, each shared by a group of query heads.
     public let keyValueHeads: Int
+    /// Channels of a head.
     public let headDimension: Int
 
+    /// A shape; the query heads must be a multiple of the others.
     public init(queryHeads: Int, keyValueHeads: Int, headDimension: Int) {
         precondition(keyValueHeads > 0 && queryHeads % keyValueHeads == 0, "\(queryHeads) over \(keyValueHeads) heads")
         precondition(headDimension > 0 && headDimension % 2 == 0, "an odd head dimension \(headDimension)")
@@ -65,6 +75,7 @@ public struct AttentionBatch {
     var runs: [KVRun] = []
     var firstRunOfSequence: [Int] = []
 
+    /// No sequences, for so many KV heads.
     public init(keyValueHeads: Int) {
         self.keyValueHeads = keyValueHeads
     }

@@ -50,6 +50,7 @@ public struct MemoryError: Error, Sendable, Equatable, CustomStringConvertible {
     /// What the system answered.
     public let reason: String
 
+    /// Memory that the system did not give, and its reason.
     public init(requestedBytes: Int, reason: String) {
         self.requestedBytes = requestedBytes
         self.reason = reason

@@ -1,10 +1,13 @@
 /// One linear layer of a group that reads the same input.
 public struct LinearTask {
+    /// `[outputs, inputs]`.
     public var weight: LinearWeight
+    /// `[rows, outputs]`.
     public var output: MatrixView
     /// Whether the product is added to what `output` holds (a residual) instead of replacing it.
     public var accumulates: Bool
 
+    /// One layer of a group.
     public init(_ weight: LinearWeight, into output: MatrixView, accumulates: Bool = false) {
         self.weight = weight
         self.output = output

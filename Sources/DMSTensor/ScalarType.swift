@@ -2,8 +2,11 @@ import CDMSKernels
 
 /// The type of one element in memory.
 public enum ScalarType: Sendable, Hashable, CaseIterable {
+    /// IEEE 754 single precision.
     case float32
+    /// The upper half of a single: 8 bits of exponent, 7 of fraction.
     case bfloat16
+    /// IEEE 754 half precision.
     case float16
     /// OCP e4m3, one FP32 scale per row. KV caches only.
     case float8

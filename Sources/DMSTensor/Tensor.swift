@@ -2,7 +2,9 @@
 ///
 /// Exactly one owner; the memory goes back when it ends. Kernels are handed ``MatrixView``s of it.
 public struct Tensor: ~Copyable {
+    /// Rows.
     public let rows: Int
+    /// Elements of a row.
     public let columns: Int
     private let buffer: HostBuffer
 
@@ -39,12 +41,16 @@ public struct Tensor: ~Copyable {
 ///
 /// It owns nothing: it is valid as long as the memory's owner is, and is made to be passed down a call, not stored.
 public struct MatrixView {
+    /// The first element of the first row.
     public let pointer: UnsafeMutablePointer<Float>
+    /// Rows.
     public let rows: Int
+    /// Elements of a row.
     public let columns: Int
     /// Elements from one row to the next, at least `columns`.
     public let stride: Int
 
+    /// A view of memory that outlives it.
     public init(pointer: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int) {
         precondition(stride >= columns, "a stride of \(stride) below \(columns) columns")
         self.pointer = pointer

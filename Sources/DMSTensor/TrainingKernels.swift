@@ -8,6 +8,7 @@ public struct KeyBias {
     /// `[length]`: the last query position that sees a key without its bias, at least the key's own position.
     public let lastUnbiased: UnsafePointer<Int32>
 
+    /// A bias in memory that outlives the call.
     public init(bias: UnsafePointer<Float>, lastUnbiased: UnsafePointer<Int32>) {
         self.bias = bias
         self.lastUnbiased = lastUnbiased
@@ -22,15 +23,20 @@ public struct SoftAttention {
     public var keys: MatrixView
     /// `[rows, keyValueHeads · d]`.
     public var values: MatrixView
+    /// Sequences of the batch.
     public var sequences: Int
+    /// Tokens of each.
     public var length: Int
+    /// Heads and their size.
     public var shape: AttentionShape
+    /// What is added to the scores of keys; `nil` for plain causal attention.
     public var bias: KeyBias?
     /// `[rows, queryHeads · d]`.
     public var output: MatrixView
     /// `[sequences, queryHeads, length]`.
     public var logSumExp: UnsafeMutablePointer<Float>
 
+    /// Attention over matrices that outlive the call.
     public init(
         queries: MatrixView, keys: MatrixView, values: MatrixView, sequences: Int, length: Int, shape: AttentionShape,
         bias: KeyBias?, output: MatrixView, logSumExp: UnsafeMutablePointer<Float>
@@ -51,12 +57,16 @@ public struct SoftAttention {
 public struct SoftAttentionGradients {
     /// The gradient by the output, `[rows, queryHeads · d]`; read.
     public var output: MatrixView
+    /// Of the queries, `[rows, queryHeads · d]`.
     public var queries: MatrixView
+    /// Of the keys, `[rows, keyValueHeads · d]`.
     public var keys: MatrixView
+    /// Of the values, as of the keys.
     public var values: MatrixView
     /// `[sequences, keyValueHeads, length]`, summed over the query heads of the group; `nil` without a bias.
     public var bias: UnsafeMutablePointer<Float>?
 
+    /// Gradients in memory that outlives the call.
     public init(
         output: MatrixView, queries: MatrixView, keys: MatrixView, values: MatrixView,
         bias: UnsafeMutablePointer<Float>?
@@ -71,16 +81,22 @@ public struct SoftAttentionGradients {
 
 /// One AdamW step (arXiv 1711.05101) over a run of parameters.
 public struct AdamWStep: Sendable, Hashable {
+    /// Of this step.
     public var learningRate: Float
+    /// The decay of the first moment.
     public var beta1: Float
+    /// The decay of the second moment.
     public var beta2: Float
+    /// Is added to the root of the second moment.
     public var epsilon: Float
+    /// The share of a weight that is taken away for each unit of learning rate.
     public var weightDecay: Float
     /// Counted from 1, for the correction of the moments' bias.
     public var step: Int
     /// Multiplies every gradient first: clipping, and the mean over accumulated micro-steps.
     public var gradientScale: Float
 
+    /// The numbers of one step.
     public init(
         learningRate: Float, beta1: Float, beta2: Float, epsilon: Float, weightDecay: Float, step: Int,
         gradientScale: Float
@@ -97,12 +113,16 @@ public struct AdamWStep: Sendable, Hashable {
 
 /// The shape of a training pass, from which a backend knows what memory it needs besides operands.
 public struct TrainingFootprint: Sendable, Hashable {
+    /// Sequences of a batch.
     public let sequences: Int
+    /// Tokens of each.
     public let length: Int
+    /// Heads and their size.
     public let shape: AttentionShape
     /// The largest dimension of a weight.
     public let widest: Int
 
+    /// What a step will ask for.
     public init(sequences: Int, length: Int, shape: AttentionShape, widest: Int) {
         self.sequences = sequences
         self.length = length

@@ -7,6 +7,7 @@ public struct StreamingDetokenizer: Sendable {
     private let skipSpecialTokens: Bool
     private var pending: [UInt8] = []
 
+    /// No bytes held back.
     public init(_ tokenizer: Tokenizer, skipSpecialTokens: Bool = true) {
         self.tokenizer = tokenizer
         self.skipSpecialTokens = skipSpecialTokens

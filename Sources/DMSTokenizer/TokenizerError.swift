@@ -7,6 +7,7 @@ public struct TokenizerError: Error, Equatable, Sendable, CustomStringConvertibl
     /// What should be there.
     public let required: String
 
+    /// An error that names the file, what was found and what is required.
     public init(file: String? = nil, found: String, required: String) {
         self.file = file
         self.found = found

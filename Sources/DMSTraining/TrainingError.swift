@@ -2,6 +2,7 @@
 public struct TrainingError: Error, Sendable, Equatable, CustomStringConvertible {
     public let description: String
 
+    /// What cannot be, in words.
     public init(_ description: String) { self.description = description }
 
     /// A value from outside that cannot be: what was found and what it has to be.

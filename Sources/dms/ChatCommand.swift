@@ -12,6 +12,9 @@ struct ChatCommand: ModelUsing {
         commandName: "chat",
         abstract: "Talk with a model in the terminal.",
         discussion: """
+              dms chat --model DIR
+              printf 'Hello\\nAnd in French?\\n' | dms chat --model DIR
+
             The model needs the special tokens of Llama 3 or ChatML; another one continues texts with dms generate. The \
             conversation stays in the cache from turn to turn, so that only what is new is computed.
 

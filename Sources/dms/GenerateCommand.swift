@@ -12,6 +12,9 @@ struct GenerateCommand: ModelUsing {
         commandName: "generate",
         abstract: "Continue a text.",
         discussion: """
+              dms generate "The film was released in" --model DIR --max-tokens 50
+              dms generate --model DIR --temperature 0.7 --seed 3 --json < prompt.txt
+
             The text streams to standard output; a summary goes to standard error when that is a terminal. The prompt \
             is the argument, or all of standard input, its last line break included.
 

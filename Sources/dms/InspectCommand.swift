@@ -6,6 +6,9 @@ struct InspectCommand: ModelUsing {
         commandName: "inspect",
         abstract: "What a model's folder holds, what serving it takes, and what its heads keep of a text.",
         discussion: """
+              dms inspect --model DIR
+              dms inspect --model DIR --json
+
             Checks every file and the shape of every tensor. For a model with eviction, each value is shown with the \
             file it came from; where weights_sha256 is stated, here as whenever a model is loaded, all weights are read \
             and others than those it names are refused. Bytes per token are those of a dense cache, and those \

@@ -11,6 +11,9 @@ struct RetrofitCommand: ModelUsing {
         commandName: "retrofit",
         abstract: "Teach a base model to evict from its cache.",
         discussion: """
+              dms retrofit --model BASE --corpus text.txt --output OUT
+              dms retrofit --model BASE --corpus text.txt --output OUT --resume
+
             Two phases, as published for Dynamic Memory Sparsification (arXiv 2506.05345). First one query channel per KV \
             head is faded out (--zeroing-steps); then it learns, as a gate, which tokens to evict, while the ratio asked \
             for rises from 1 to --target-ratio. Throughout, the model is kept close to what it was (KL divergence from \

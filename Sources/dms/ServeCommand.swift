@@ -11,6 +11,9 @@ struct ServeCommand: AsyncParsableCommand, ModelUsing {
         commandName: "serve",
         abstract: "Serve a model over HTTP to OpenAI's clients.",
         discussion: """
+              dms serve --model DIR --kv-budget 4GiB
+              dms serve --model DIR --api-key-file keys.txt --sessions FOLDER
+
             Serves /v1/completions, /v1/chat/completions, /v1/models, /v1/sessions, /tokenize, /detokenize, /health, \
             /metrics, and on the loopback interface a page to try it on at /. \
             Answers stream as server-sent events or come whole. Chats need the special tokens of Llama 3 or ChatML.

@@ -5,6 +5,7 @@ public import DMSCheckpoint
 /// The file stays mapped while this object lives; one that is replaced meanwhile is still read as it was. See
 /// ``CompactAttention/save(_:tokens:identity:to:)``.
 public final class SequenceFile: Sendable {
+    /// Where the file is.
     public let path: String
     /// All tokens of the conversation, those among them that were never run.
     public let tokens: [Int32]

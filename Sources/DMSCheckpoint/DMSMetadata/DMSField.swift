@@ -3,23 +3,41 @@
 /// In a `config.json` the same fields carry the prefix `dms_`; two have names of their own there, `dms_cr` and
 /// `dms_initial_alpha_offset`.
 public enum DMSField: String, Sendable, Hashable, CaseIterable, CustomStringConvertible {
+    /// An evicted token lives on for so many tokens.
     case windowSize = "window_size"
+    /// What a raw value is multiplied by.
     case alphaScale = "alpha_scale"
+    /// What is then subtracted.
     case alphaOffset = "alpha_offset"
+    /// The decision ratio that training aimed at.
     case targetRatio = "target_cr"
+    /// The context length of training.
     case contextLength = "context_len"
+    /// Carried along, never interpreted.
     case compressionMode = "compression_mode"
+    /// The format of the file.
     case formatVersion = "format_version"
+    /// The reading of what is not stated.
     case profile = "profile"
+    /// Where the logit comes from.
     case decisionSource = "decision_source"
+    /// Which channel is borrowed.
     case channel = "channel"
+    /// How many tokens later a token is decided about.
     case decisionShift = "decision_shift"
+    /// When the borrowed channel is silenced.
     case zeroChannel = "zero_channel"
+    /// Whether the window's edge belongs to it.
     case windowInclusive = "window_inclusive"
+    /// Where the weights come from, in words.
     case baseModel = "base_model"
+    /// The digest of the weights.
     case weightsSHA256 = "weights_sha256"
+    /// Their length.
     case weightsBytes = "weights_bytes"
+    /// How the gates were trained.
     case training = "training"
+    /// What was measured.
     case measured = "measured"
 
     public var description: String { rawValue }

@@ -24,11 +24,16 @@ public struct BatchWorkload: Sendable, Hashable {
     public var generate: Int
     /// Sizes of batches.
     public var sequences: [Int]
+    /// Rounds over all sizes.
     public var rounds: Int
+    /// The element type of keys and values.
     public var kvType: ScalarType
+    /// How the cache is filled before decoding begins.
     public var fill: CacheFill
+    /// Prompt tokens of a pass.
     public var prefillChunk: Int
 
+    /// A workload; values that cannot be are a programmer's error.
     public init(
         modes: [BenchmarkMode], context: Int, generate: Int, sequences: [Int], rounds: Int, kvType: ScalarType,
         fill: CacheFill = .prefill, prefillChunk: Int = GenerationParameters.defaultPrefillChunk
@@ -79,8 +84,11 @@ public struct StepTimes: Sendable, Hashable {
 
 /// What batches of one size, in one cache, measured.
 public struct BatchResult: Sendable, Hashable {
+    /// Whether it evicted.
     public var mode: BenchmarkMode
+    /// Tokens of each sequence before decoding began.
     public var context: Int
+    /// Sequences of the batch.
     public var sequences: Int
     /// Times of the measured steps of all rounds, sorted.
     public private(set) var stepSeconds: [Double] = []
@@ -88,6 +96,7 @@ public struct BatchResult: Sendable, Hashable {
     public private(set) var times = StepTimes()
     /// At the end of a round, of all sequences.
     public internal(set) var kvLiveBytes = 0
+    /// Bytes that the cache had taken.
     public internal(set) var kvAllocatedBytes = 0
     /// Bytes that a step cannot avoid to read: every weight once, and the live keys and values.
     public internal(set) var stepBytes = 0
@@ -108,6 +117,7 @@ public struct BatchResult: Sendable, Hashable {
         stepSeconds[min(stepSeconds.count - 1, Int(quantile * Double(stepSeconds.count)))]
     }
 
+    /// The time of the median step.
     public var medianStepSeconds: Double { stepSeconds(quantile: 0.5) }
     /// Tokens of all sequences per second, at the median step.
     public var tokensPerSecond: Double { Double(sequences) / medianStepSeconds }

@@ -7,6 +7,7 @@ public import DMSTensor
 public struct RandomEviction: EvictionSource {
     private let gate: RandomGate
 
+    /// A source that decides as a random gate does.
     public init(_ gate: RandomGate) { self.gate = gate }
 
     public func evicts(layer: Int, head: Int, position: Int) -> Bool {

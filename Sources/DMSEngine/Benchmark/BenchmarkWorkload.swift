@@ -12,13 +12,20 @@ public enum BenchmarkMode: String, Sendable, CaseIterable {
 
 /// What one run does: `concurrency` sequences of `context` tokens each, then `generate` steps of all of them together.
 public struct BenchmarkWorkload: Sendable, Hashable {
+    /// Whether it evicts.
     public var mode: BenchmarkMode
+    /// Tokens of each prompt.
     public var context: Int
+    /// Tokens that follow.
     public var generate: Int
+    /// Sequences at a time.
     public var concurrency: Int
+    /// The element type of keys and values.
     public var kvType: ScalarType
+    /// Prompt tokens of a pass.
     public var prefillChunk: Int
 
+    /// A workload; values that cannot be are a programmer's error.
     public init(
         mode: BenchmarkMode, context: Int, generate: Int, concurrency: Int, kvType: ScalarType,
         prefillChunk: Int = GenerationParameters.defaultPrefillChunk
@@ -34,6 +41,7 @@ public struct BenchmarkWorkload: Sendable, Hashable {
 
 /// What one run measured.
 public struct BenchmarkResult: Sendable, Hashable {
+    /// What was measured.
     public var workload: BenchmarkWorkload
     /// Prefill of all sequences, one after the other, language-model head left out.
     public var prefillSeconds = 0.0
@@ -41,10 +49,12 @@ public struct BenchmarkResult: Sendable, Hashable {
     public var decodeSeconds = 0.0
     /// Time in the attention kernel.
     public var prefillAttentionSeconds = 0.0
+    /// The part of the decode that attention took.
     public var decodeAttentionSeconds = 0.0
     /// Time in the attention operator outside the attention kernel and the storing of keys and values, over all decode
     /// steps.
     public var decodeBookkeepingSeconds = 0.0
+    /// The part of the prefill that deciding and moving tokens took.
     public var prefillBookkeepingSeconds = 0.0
     /// Multiplications and additions of the prefill in the layers' matrices.
     ///
@@ -54,6 +64,7 @@ public struct BenchmarkResult: Sendable, Hashable {
     public var decodeBytes = 0.0
     /// At the end of the run.
     public var kvLiveBytes = 0
+    /// Bytes that the cache had taken.
     public var kvAllocatedBytes = 0
     /// What a dense cache of the same dtype would hold.
     public var kvDenseBytes = 0
@@ -62,9 +73,13 @@ public struct BenchmarkResult: Sendable, Hashable {
     /// Growth of resident memory from before the prefill to the end of the run.
     public var residentGrowthBytes: Int?
 
+    /// Tokens of all prompts.
     public var prefillTokens: Int { workload.context * workload.concurrency }
+    /// Tokens of all continuations.
     public var decodeTokens: Int { workload.generate * workload.concurrency }
+    /// The speed of the prefill.
     public var prefillTokensPerSecond: Double { Double(prefillTokens) / prefillSeconds }
+    /// The speed of the decode.
     public var decodeTokensPerSecond: Double { Double(decodeTokens) / decodeSeconds }
 
     /// Operations per second over the ceiling; attention costs time and counts nothing, so this is a lower bound.

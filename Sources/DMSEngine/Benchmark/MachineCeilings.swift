@@ -18,7 +18,9 @@ public struct MachineCeilings: Sendable, Hashable {
         }
     }
 
+    /// Of one thread.
     public var oneThread = Rates()
+    /// Of all threads together.
     public var allThreads = Rates()
     /// How many ``allThreads`` are.
     public var threads = 1
@@ -36,6 +38,7 @@ public struct CeilingMeter {
     /// Some hundredths of a second per measurement with vector instructions.
     private static let multiplyAddsPerThread = 1 << 30
 
+    /// Nothing measured yet, with so many threads.
     public init(threads: Int) { ceilings.threads = threads }
 
     /// Measures everything `repetitions` times; a fraction of a second each.

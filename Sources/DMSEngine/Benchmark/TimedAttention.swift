@@ -10,8 +10,10 @@ public final class TimedAttention: AttentionOperator {
     /// Seconds spent since the last ``reset()``, kernels included.
     public private(set) var seconds = 0.0
 
+    /// Measures an operator.
     public init(_ base: any AttentionOperator) { self.base = base }
 
+    /// Starts over.
     public func reset() { seconds = 0 }
 
     public func begin(_ batch: ForwardBatch) throws {

@@ -6,7 +6,9 @@ public final class TimedKernels: InferenceKernels, @unchecked Sendable {
 
     /// Seconds spent since the last ``reset()``.
     public struct Seconds: Sendable, Hashable {
+        /// Linear layers.
         public var linear = 0.0
+        /// Attention.
         public var attention = 0.0
         /// Writing keys and values into a cache.
         public var storing = 0.0
@@ -15,12 +17,15 @@ public final class TimedKernels: InferenceKernels, @unchecked Sendable {
     }
 
     private let base: any InferenceKernels
+    /// What was measured since the last reset.
     public private(set) var seconds = Seconds()
     /// Whether attention is left out and its output left as it is: for filling a cache with numbers that mean nothing.
     var skipsAttention = false
 
+    /// Measures kernels.
     public init(_ base: any InferenceKernels) { self.base = base }
 
+    /// Starts over.
     public func reset() { seconds = Seconds() }
 
     public var name: String { base.name }

@@ -1,5 +1,6 @@
 /// What to generate, validated.
 public struct GenerationParameters: Sendable, Hashable {
+    /// How the next token is chosen.
     public let sampling: SamplingParameters
     /// At most so many tokens.
     public let maximumTokens: Int

@@ -23,11 +23,13 @@ public struct TextGenerator: ~Copyable {
     public var tokens: [Int32] { generator.tokens }
     /// Why there is no more text; `nil` while there may be.
     public var finishReason: FinishReason? { generator.finishReason }
+    /// Where the time went.
     public var timings: GenerationTimings { generator.timings }
     /// What guessing was good for.
     public var speculationCounts: SpeculationCounts { generator.speculationCounts }
     /// Forward passes after the prompt's.
     public var decodePasses: Int { generator.decodePasses }
+    /// The tokens that are continued.
     public var prompt: [Int32] { generator.prompt }
 
     /// The next piece, empty while characters or stop strings are undecided; `nil` at the end.

@@ -23,12 +23,15 @@ public struct TokenGenerator: ~Copyable {
     private var batch = ForwardBatch()
     private var speculation: GeneratorSpeculation?
 
+    /// The tokens that are continued.
     public let prompt: [Int32]
+    /// What was asked for.
     public let parameters: GenerationParameters
     /// The continuation so far, an end token included.
     public private(set) var tokens: [Int32] = []
     /// Why there are no more tokens; `nil` while there may be.
     public private(set) var finishReason: FinishReason?
+    /// Where the time went.
     public private(set) var timings = GenerationTimings()
     /// What guessing was good for.
     public var speculationCounts: SpeculationCounts { speculation?.counts ?? SpeculationCounts() }
@@ -175,7 +178,9 @@ public struct TokenGenerator: ~Copyable {
 
 /// A prompt that cannot be continued.
 public enum PromptError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// There is no token to continue.
     case empty
+    /// It has more tokens than the model has positions.
     case tooLong(tokens: Int, limit: Int)
 
     public var description: String {

@@ -10,9 +10,12 @@ import Darwin
 ///
 /// Filters remove tokens from the list, so that each works on what the one before it left.
 public struct Candidates: Sendable {
+    /// The tokens, in the order of ``logits``.
     public private(set) var ids: [Int32] = []
+    /// Their logits.
     public private(set) var logits: [Float] = []
 
+    /// No candidates.
     public init() {}
 
     /// Every token of a row of logits.
@@ -20,6 +23,7 @@ public struct Candidates: Sendable {
         row.withUnsafeBufferPointer { fill($0) }
     }
 
+    /// How many there are.
     public var count: Int { ids.count }
 
     /// Starts again from a row of logits, one per token of the vocabulary, and keeps the memory.

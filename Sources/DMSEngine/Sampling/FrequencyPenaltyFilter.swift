@@ -7,6 +7,7 @@ public struct FrequencyPenaltyFilter: LogitFilter {
     /// How often each token was generated so far.
     public private(set) var counts: [Int32: Int] = [:]
 
+    /// Subtracts so much for every time that a token was generated.
     public init(_ penalty: Float) {
         precondition(penalty.isFinite, "a frequency penalty of \(penalty)")
         self.penalty = penalty
@@ -15,6 +16,7 @@ public struct FrequencyPenaltyFilter: LogitFilter {
     /// Adds a token of the continuation.
     public mutating func observe(_ token: Int32) { counts[token, default: 0] += 1 }
 
+    /// Makes tokens less likely that were generated often.
     public func apply(to candidates: inout Candidates) {
         if counts.isEmpty { return }
         for (index, id) in candidates.ids.enumerated() {

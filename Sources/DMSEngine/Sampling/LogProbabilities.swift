@@ -11,9 +11,12 @@ import Darwin
 public struct LogProbabilities: Sendable, Hashable {
     /// A token and the logarithm of its probability.
     public struct Entry: Sendable, Hashable {
+        /// The token's id.
         public let token: Int32
+        /// The natural logarithm of its probability.
         public let logProbability: Double
 
+        /// A token and how likely it was.
         public init(token: Int32, logProbability: Double) {
             self.token = token
             self.logProbability = logProbability

@@ -7,6 +7,7 @@ public struct PresencePenaltyFilter: LogitFilter {
     /// The tokens generated so far.
     public private(set) var generated: Set<Int32> = []
 
+    /// Subtracts so much once.
     public init(_ penalty: Float) {
         precondition(penalty.isFinite, "a presence penalty of \(penalty)")
         self.penalty = penalty
@@ -15,6 +16,7 @@ public struct PresencePenaltyFilter: LogitFilter {
     /// Adds a token of the continuation.
     public mutating func observe(_ token: Int32) { generated.insert(token) }
 
+    /// Makes tokens less likely that were generated before.
     public func apply(to candidates: inout Candidates) {
         if generated.isEmpty { return }
         for (index, id) in candidates.ids.enumerated() where generated.contains(id) {

@@ -8,6 +8,7 @@ public struct RepetitionPenaltyFilter: LogitFilter {
     /// The tokens seen so far.
     public private(set) var seen: Set<Int32> = []
 
+    /// Divides positive and multiplies negative logits by this.
     public init(_ penalty: Float) {
         precondition(penalty > 0 && penalty.isFinite, "a repetition penalty of \(penalty)")
         self.penalty = penalty
@@ -16,6 +17,7 @@ public struct RepetitionPenaltyFilter: LogitFilter {
     /// Adds tokens of the prompt or of the continuation.
     public mutating func observe(_ tokens: some Sequence<Int32>) { seen.formUnion(tokens) }
 
+    /// Makes tokens less likely that were there before, in the prompt too.
     public func apply(to candidates: inout Candidates) {
         for (index, id) in candidates.ids.enumerated() where seen.contains(id) {
             let logit = candidates.logits[index]

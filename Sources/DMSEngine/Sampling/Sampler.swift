@@ -4,6 +4,7 @@ public import DMSGrammar
 ///
 /// The choice depends on the parameters, the tokens observed, the logits and the number of the step; on nothing else.
 public struct Sampler: Sendable {
+    /// How tokens are chosen.
     public let parameters: SamplingParameters
     private let bias: LogitBiasFilter?
     private var penalty: RepetitionPenaltyFilter?
@@ -14,6 +15,7 @@ public struct Sampler: Sendable {
     private let draw: SamplingDraw
     private var candidates = Candidates()
 
+    /// A sampler that has observed nothing.
     public init(_ parameters: SamplingParameters) {
         self.parameters = parameters
         draw = SamplingDraw(seed: parameters.seed)
@@ -84,7 +86,9 @@ public struct Sampler: Sendable {
 
 /// The model computed something that is not a number.
 public struct SamplingError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The token's id.
     public let token: Int
+    /// What the model gave it.
     public let logit: Float
 
     public var description: String {

@@ -6,6 +6,7 @@
 public struct SamplingDraw: Sendable {
     private let key: UInt64
 
+    /// The draws of a seed.
     public init(seed: UInt64) { key = Self.mixed(seed &+ Self.increment) }
 
     /// 64 random bits for a step.

@@ -5,11 +5,13 @@ public struct TopKFilter: LogitFilter {
     /// At least 1.
     public let count: Int
 
+    /// Keeps so many.
     public init(_ count: Int) {
         precondition(count >= 1, "top-k of \(count)")
         self.count = count
     }
 
+    /// Removes all but the best, and what ties with the last of them.
     public func apply(to candidates: inout Candidates) {
         if candidates.count <= count { return }
         let limit = smallestKept(candidates.logits)

@@ -7,11 +7,13 @@ public struct TopPFilter: LogitFilter {
     /// 0 to 1.
     public let probability: Double
 
+    /// Keeps as many of the best as are this probable together.
     public init(_ probability: Double) {
         precondition((0...1).contains(probability), "top-p of \(probability)")
         self.probability = probability
     }
 
+    /// Removes the unlikely rest.
     public func apply(to candidates: inout Candidates) {
         let weights = candidates.weights()
         let removable = (1 - probability) * weights.reduce(0, +)

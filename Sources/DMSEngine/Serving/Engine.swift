@@ -1,5 +1,5 @@
 import DMSCache
-import DMSCheckpoint
+public import DMSCheckpoint
 public import DMSModel
 import DMSPolicy
 import DMSTensor
@@ -12,16 +12,23 @@ import Synchronization
 /// same alone and in any company, whatever the size of steps, and after any preemption.
 ///
 /// ```swift
-/// let engine = try Engine(model, tokenizer: tokenizer, configuration: EngineConfiguration(budgetBytes: 1 << 30))
-/// let result = try await engine.submit(GenerationRequest(prompt: ids, maximumTokens: 100)).collect()
-/// await engine.shutDown()
+/// let engine = try Engine(directory: "models/llama")
+/// for try await piece in try engine.stream("The film was released in") { print(piece, terminator: "") }
 /// ```
+///
+/// ``stream(_:maximumTokens:sampling:stopStrings:continuing:saving:)`` takes a text; ``submit(_:)`` takes tokens and all
+/// that can be asked for, and tells everything.
 ///
 /// Passes run on a thread of the engine's own. While the engine lives, no one else may run its model or that model's
 /// kernels. An engine that is dropped ends its requests as ``shutDown(gracePeriod:)`` without grace does.
 public final class Engine: Sendable {
+    /// The model that is served.
     public let model: LlamaModel
+    /// What makes text of tokens; without it streams carry ids only.
     public let tokenizer: Tokenizer?
+    /// What the checkpoint recommends about generation, its end-of-text tokens among it.
+    public let generation: GenerationConfiguration
+    /// How memory and steps are divided.
     public let configuration: EngineConfiguration
     private let mailbox: Mailbox
     private let board = StatisticsBoard()
@@ -34,13 +41,15 @@ public final class Engine: Sendable {
 
     /// - Parameters:
     ///   - tokenizer: Makes text of tokens; without it streams carry ids only, and stop strings are refused.
+    ///   - generation: What the checkpoint recommends, for whoever makes requests; `nil` knows the end-of-text tokens of
+    ///     the model's configuration.
     ///   - sessions: Where conversations are saved; without it requests that name one are refused.
     ///   - eviction: Who decides what is evicted, under the model's own rule.
     /// - Throws: ``ParameterError`` when the budget is smaller than activations and logits, `MemoryError` when the
     ///   system has no memory for these, ``EngineThreadError`` when it starts no thread.
     public init(
-        _ model: LlamaModel, tokenizer: Tokenizer? = nil, configuration: EngineConfiguration,
-        sessions: SessionFolder? = nil, eviction: EvictionControl = .model
+        _ model: LlamaModel, tokenizer: Tokenizer? = nil, generation: GenerationConfiguration? = nil,
+        configuration: EngineConfiguration, sessions: SessionFolder? = nil, eviction: EvictionControl = .model
     ) throws {
         let rows = configuration.tokensPerStep
         let workspaceBytes = BatchRunner.byteCount(
@@ -63,6 +72,7 @@ public final class Engine: Sendable {
         mailbox = Mailbox(openLimit: configuration.maximumRunning + configuration.maximumWaiting)
         self.model = model
         self.tokenizer = tokenizer
+        self.generation = generation ?? GenerationConfiguration(for: model.configuration)
         self.configuration = configuration
         var limits = SchedulerLimits(
             tokensPerStep: rows, maximumRunning: configuration.maximumRunning,

@@ -62,5 +62,6 @@ public struct EngineStatistics: Sendable, Hashable {
     /// Those among them that evict.
     public var evictions = 0
 
+    /// Nothing done and nothing held.
     public init() {}
 }

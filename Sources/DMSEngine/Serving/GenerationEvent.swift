@@ -13,6 +13,7 @@ public enum GenerationEvent: Sendable, Hashable {
 
 /// One token of a continuation.
 public struct GeneratedToken: Sendable, Hashable {
+    /// The token's number in the vocabulary.
     public let id: Int32
     /// The text that is certain since this token: whole characters, never part of a stop string, often empty.
     public let text: String
@@ -22,11 +23,13 @@ public struct GeneratedToken: Sendable, Hashable {
 
 /// How a continuation ended, and what it took.
 public struct GenerationSummary: Sendable, Hashable {
+    /// Why it ended.
     public let reason: FinishReason
     /// Text that had been held back and follows that of the last token.
     public let text: String
     /// Tokens of the request's prompt.
     public let promptTokens: Int
+    /// Tokens of the continuation, an end token included.
     public let generatedTokens: Int
     /// How often the request gave its memory back and was computed again.
     public let preemptions: Int

@@ -4,6 +4,7 @@ public import DMSGrammar
 public struct GenerationRequest: Sendable, Hashable {
     /// The prompt's tokens; of a conversation that is continued, those that are new.
     public let prompt: [Int32]
+    /// How the next token is chosen.
     public let sampling: SamplingParameters
     /// At most so many tokens.
     public let maximumTokens: Int

@@ -18,6 +18,7 @@ public struct GenerationStream: AsyncSequence, Sendable {
         handle = StreamHandle(id: id, buffer: buffer, mailbox: mailbox)
     }
 
+    /// The request's number in its engine.
     public var id: RequestID { handle.id }
 
     /// Ends the request within a step; the stream then finishes with ``FinishReason/cancelled``.
@@ -69,12 +70,15 @@ final class StreamHandle: Sendable {
 extension GenerationStream {
     /// A whole continuation.
     public struct Result: Sendable, Hashable {
+        /// The continuation's tokens, an end token included.
         public var tokens: [Int32] = []
+        /// Their text, without special tokens and stop strings.
         public var text = ""
         /// One per token, as far as the request asked for them.
         public var logProbabilities: [LogProbabilities] = []
         /// One per token of the prompt but the first, if the request asked for them.
         public var promptLogProbabilities: [LogProbabilities] = []
+        /// How it ended, and what it took.
         public fileprivate(set) var summary: GenerationSummary
     }
 

@@ -3,6 +3,7 @@ public import DMSCheckpoint
 
 /// A conversation that was saved.
 public struct SavedSession: Sendable {
+    /// Its name, and whose it is.
     public let name: SessionName
     /// When, in seconds since 1970.
     public let saved: Int64
@@ -16,6 +17,7 @@ public struct SavedSession: Sendable {
         /// Names what is wrong, and no path.
         public let reason: String
 
+        /// What an error says, without the path that it names.
         public init(_ error: CheckpointError) {
             let place = error.subject.map { "\($0): " } ?? ""
             reason = "\(place)found \(error.found), required \(error.required)"

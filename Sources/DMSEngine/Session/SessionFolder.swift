@@ -2,9 +2,11 @@ public import DMSCheckpoint
 
 /// Where an engine keeps saved conversations, one file each, and of which model they are.
 public struct SessionFolder: Sendable, Hashable {
+    /// The folder, which exists.
     public let path: String
     /// Which model's; files of another are refused.
     public let fingerprint: ModelFingerprint
+    /// What saved conversations may take.
     public let limits: SessionLimits
 
     /// - Parameter path: A folder that exists.
@@ -12,6 +14,16 @@ public struct SessionFolder: Sendable, Hashable {
         self.path = path
         self.fingerprint = fingerprint
         self.limits = limits
+    }
+
+    /// A folder for conversations with a model that has been opened.
+    ///
+    /// A ``SessionFolderLock`` makes the folder, and keeps other processes out while it is held.
+    ///
+    /// - Throws: `CheckpointError` when the weights cannot be read, for which metadata state no digest.
+    public init(path: String, of loaded: LoadedModel, limits: SessionLimits = .none) throws(CheckpointError) {
+        self.init(
+            path: path, fingerprint: try ModelFingerprint(loaded.directory, metadata: loaded.dms), limits: limits)
     }
 
     /// The file of a conversation.

@@ -1,6 +1,6 @@
 /// How tokens are guessed ahead, validated.
 ///
-/// The next tokens of a sequence are looked up in its own prompt and continuation (``PromptLookup``), run in one pass with
+/// The next tokens of a sequence are looked up in its own prompt and continuation (`PromptLookup`), run in one pass with
 /// the token that is due, and kept as far as they are what is chosen anyway. Tokens and log-probabilities are the same as
 /// without, greedy and sampled; what changes is how many passes they take, and how many rows these have. That helps where
 /// a text repeats itself or its prompt (code that is edited, answers that quote), and where a pass is bound by reading
@@ -49,6 +49,7 @@ public struct SpeculationCounts: Sendable, Hashable {
     /// Those among them that were right: so many passes of one token were saved.
     public internal(set) var acceptedTokens = 0
 
+    /// Nothing guessed.
     public init() {}
 
     mutating func note(proposed: Int, accepted: Int) {

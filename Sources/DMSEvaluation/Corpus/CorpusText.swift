@@ -4,6 +4,7 @@ import FoundationEssentials
 public struct CorpusText: Sendable {
     /// The path, as it was given.
     public let path: String
+    /// The text as it was read.
     public let text: String
 
     /// - Throws: ``EvaluationError`` for a file that is missing, unreadable, empty, or not UTF-8; a byte that is not

@@ -3,6 +3,7 @@
 /// The last tokens that do not fill a chunk are left out, so that every chunk has the same weight and every scored
 /// position the same distribution of context lengths.
 public struct EvaluationChunks: Sendable {
+    /// The whole stream, with the tokens at its end that fill no chunk.
     public let tokens: [Int32]
     /// Tokens of one chunk, at least 2.
     public let length: Int

@@ -10,7 +10,9 @@ public struct EqualMemoryControls: Sendable {
     /// The first tokens that the sliding window keeps (Xiao et al., arXiv 2309.17453).
     public static let sinks = 4
 
+    /// The window that stores as many tokens.
     public let slidingWindow: SinkWindowGate
+    /// The random gate that stores as many tokens.
     public let random: RandomGate
     /// The window of the random gate: the checkpoint's own.
     public let rule: RetentionRule

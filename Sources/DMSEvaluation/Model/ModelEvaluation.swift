@@ -21,6 +21,7 @@ public final class ModelEvaluation {
         /// Of the random gate.
         public var seed: UInt64 = 0
 
+        /// The model through the compact cache in FP32, evicting, without controls.
         public init() {}
     }
 
@@ -28,10 +29,13 @@ public final class ModelEvaluation {
     public struct Progress: Sendable {
         /// Whether live tokens are being counted, for the controls, before anything is scored.
         public let isCounting: Bool
+        /// Chunks that are done.
         public let chunk: Int
+        /// Chunks in all.
         public let chunkCount: Int
     }
 
+    /// What was asked for.
     public let options: Options
     private let runner: ModelRunner
     private let baseRunner: ModelRunner?
@@ -168,6 +172,7 @@ public final class ModelEvaluation {
 public struct ModelEvaluationReport: Sendable {
     /// Who was run, base first where there is one.
     public let roles: [SubjectRole]
+    /// All figures, in the order of ``roles``.
     public let result: EvaluationResult
     /// The gates that were chosen, where controls were asked for.
     public let controls: EqualMemoryControls?

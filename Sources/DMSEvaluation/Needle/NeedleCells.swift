@@ -2,9 +2,13 @@
 public struct NeedleCells: Sendable {
     /// What it did at one depth and length.
     public struct Cell: Sendable, Hashable {
+        /// Tokens of the texts.
         public let length: Int
+        /// Where the needle stands, from 0 at the beginning to 1 at the end.
         public let depth: Double
+        /// Texts asked about.
         public private(set) var samples = 0
+        /// Texts of which the whole answer was written.
         public private(set) var found = 0
         private var logProbability = 0.0
         private var answerTokens = 0
@@ -27,11 +31,13 @@ public struct NeedleCells: Sendable {
         }
     }
 
+    /// Who was asked.
     public let name: String
     /// Lengths outermost.
     public internal(set) var cells: [Cell] = []
     /// Token·heads of all prompts, and those stored of them when the question was asked.
     public private(set) var seenAtEnd = 0
+    /// Token·heads that were stored when the questions were asked, all texts together.
     public private(set) var storedAtEnd = 0
     private var decisions = (made: 0, evicting: 0)
 

@@ -9,7 +9,9 @@ public import DMSTensor
 /// At that moment, because a gate's cache still grows when a window's has long stopped: matched over the whole run, the
 /// window would be smaller just where it counts.
 public struct NeedleControls {
+    /// What reports call the sliding window.
     public static let windowName = "sliding_window"
+    /// What reports call the random gate.
     public static let randomName = "random"
 
     private let runner: ModelRunner

@@ -8,6 +8,7 @@ import DMSTensor
 /// stop included, is the most likely one, which is exactly when greedy decoding would write it. Small base models
 /// rarely get that far; the mean log-probability of the answer's tokens still tells how much they remember.
 public struct NeedleEvaluation: Sendable {
+    /// Where texts and questions come from.
     public let source: any NeedleSource
     /// Tokens of a sample.
     public let lengths: [Int]

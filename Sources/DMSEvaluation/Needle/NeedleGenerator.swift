@@ -4,11 +4,14 @@ import DMSPolicy
 ///
 /// A sample depends on the task, the seed, the length, the depth and its number, and on no other sample.
 public struct NeedleGenerator: NeedleSource {
+    /// What is asked for.
     public let task: NeedleTask
+    /// The same seed gives the same texts.
     public let seed: UInt64
 
     public var name: String { task.rawValue }
 
+    /// The texts of a task and a seed.
     public init(task: NeedleTask, seed: UInt64) {
         self.task = task
         self.seed = seed

@@ -28,6 +28,7 @@ public struct NeedleSample: Sendable, Hashable {
     public let answerStart: Int
     /// What the tokens were made from.
     public let prompt: String
+    /// What greedy decoding has to write.
     public let answer: String
 
     /// Finds where the answer starts in the tokens of prompt and answer together.

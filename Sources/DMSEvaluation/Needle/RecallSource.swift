@@ -3,8 +3,10 @@ import DMSRecall
 /// A password as something to find: the task that the model which comes with this package was made for.
 public struct RecallSource: NeedleSource {
     public let name = "recall"
+    /// The same seed gives the same texts.
     public let seed: UInt64
 
+    /// The texts of a seed.
     public init(seed: UInt64) { self.seed = seed }
 
     public func sample(

@@ -31,6 +31,7 @@ public struct CacheStorage: Sendable, Hashable {
     /// Bytes that the allocator really holds for the sequence: pages, rings, tables and slack included.
     public var allocatedBytes: Int
 
+    /// What a path stores after a chunk.
     public init(liveTokenHeads: Int, storedOverSteps: Int, denseBytes: Int, allocatedBytes: Int) {
         self.liveTokenHeads = liveTokenHeads
         self.storedOverSteps = storedOverSteps

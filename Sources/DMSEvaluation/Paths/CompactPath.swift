@@ -17,6 +17,7 @@ public final class CompactPath: AttentionPath {
         cache = CompactAttention(model, configuration: configuration, retention: retention)
     }
 
+    /// The path of a model by its own rule.
     public convenience init(_ model: LlamaModel, kvType: ScalarType = .float32) {
         self.init(model, configuration: CacheConfiguration(kvType: kvType))
     }

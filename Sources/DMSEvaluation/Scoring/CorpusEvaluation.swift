@@ -11,9 +11,12 @@ import DMSTensor
 public final class CorpusEvaluation {
     /// Two subjects whose predictions are compared, by their index in the list of subjects.
     public struct Pair: Sendable, Hashable {
+        /// What it is measured from.
         public let reference: Int
+        /// What is measured.
         public let subject: Int
 
+        /// Two indices into the list of subjects.
         public init(reference: Int, subject: Int) {
             self.reference = reference
             self.subject = subject
@@ -22,6 +25,7 @@ public final class CorpusEvaluation {
 
     /// What one chunk gave; for progress and for whoever wants figures per token.
     public struct ChunkScores: Sendable {
+        /// Counted from 0.
         public let chunk: Int
         /// Chunks in all.
         public let chunkCount: Int
@@ -29,7 +33,9 @@ public final class CorpusEvaluation {
         public let logProbabilities: [[Double]]
     }
 
+    /// Who is judged.
     public let subjects: [Subject]
+    /// Who is compared with whom.
     public let pairs: [Pair]
 
     /// - Throws: ``EvaluationError`` when subjects that are compared have different vocabularies.

@@ -11,6 +11,7 @@ public struct Divergence: Sendable, Hashable {
     /// The largest difference of the log-probability of the token that really follows, in nats.
     public private(set) var largestLogProbabilityDifference = 0.0
 
+    /// No positions compared.
     public init() {}
 
     /// Adds one position.

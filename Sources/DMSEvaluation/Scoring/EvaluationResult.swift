@@ -5,10 +5,13 @@ public import DMSTensor
 public struct EvaluationResult: Sendable {
     /// One per subject, in their order.
     public internal(set) var subjects: [SubjectResult]
+    /// Who was compared with whom.
     public let pairs: [CorpusEvaluation.Pair]
     /// One per pair, in their order.
     public internal(set) var divergences: [Divergence]
+    /// Tokens of a chunk.
     public let chunkLength: Int
+    /// Chunks that were scored.
     public let chunkCount: Int
 
     init(subjects: [Subject], pairs: [CorpusEvaluation.Pair], chunks: EvaluationChunks) {
@@ -27,10 +30,13 @@ public struct EvaluationResult: Sendable {
 
 /// One subject's figures over all chunks.
 public struct SubjectResult: Sendable {
+    /// As the subject was called.
     public let name: String
     /// "strict" or "compact".
     public let path: String
+    /// The element type of keys and values.
     public let kvType: ScalarType
+    /// Over all scored positions.
     public internal(set) var perplexity = Perplexity()
     /// Decisions, and what the rule stores after each token.
     public private(set) var tally = CompressionTally()

@@ -11,6 +11,7 @@ public struct Perplexity: Sendable, Hashable {
     /// Scored tokens.
     public private(set) var count = 0
 
+    /// No positions scored.
     public init() {}
 
     /// Adds one token.

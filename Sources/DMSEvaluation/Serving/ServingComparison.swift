@@ -27,11 +27,14 @@ public struct ServingComparison {
 
     /// All prompts together.
     public struct Summary: Sendable, Hashable {
+        /// Steps at which both chose the same token.
         public let matches: Int
+        /// Steps that were compared.
         public let steps: Int
         /// Over every scored step, so that a prompt counts by the steps it was scored for.
         public let divergence: Divergence
 
+        /// The sum of all prompts.
         public init(_ prompts: [PromptResult]) {
             matches = prompts.reduce(0) { $0 + $1.matches }
             steps = prompts.reduce(0) { $0 + $1.steps }

@@ -6,14 +6,19 @@ public import DMSJSON
 public struct APIError: Error, Sendable, Hashable, CustomStringConvertible {
     /// Who is at fault, in OpenAI's words.
     public enum Kind: String, Sendable, Hashable {
+        /// The client's mistake.
         case invalidRequest = "invalid_request_error"
+        /// Too much at a time.
         case rateLimit = "rate_limit_error"
+        /// The server's.
         case server = "server_error"
     }
 
     /// The HTTP status.
     public let status: Int
+    /// The kind of error, as OpenAI names it.
     public let kind: Kind
+    /// What is wrong, for people.
     public let message: String
     /// The field at fault.
     public let parameter: String?
@@ -22,6 +27,7 @@ public struct APIError: Error, Sendable, Hashable, CustomStringConvertible {
     /// When it may be worth trying again.
     public let retryAfterSeconds: Int?
 
+    /// An error as the client sees it.
     public init(
         status: Int, kind: Kind, message: String, parameter: String? = nil, code: String? = nil,
         retryAfterSeconds: Int? = nil

@@ -24,6 +24,7 @@ public struct APIKeys: Sendable, Hashable {
         try self.init(keys)
     }
 
+    /// Whether everyone is let in.
     public var isEmpty: Bool { keys.isEmpty }
 
     /// Whether a key is among them.

@@ -4,6 +4,7 @@ import DMSJSON
 public struct PlaygroundExample: Sendable, Hashable {
     /// What is said above it.
     public let title: String
+    /// The text to begin with.
     public let prompt: String
     /// Ends the answer.
     public let stop: String?
@@ -12,6 +13,7 @@ public struct PlaygroundExample: Sendable, Hashable {
     /// What the model is to say, if it is known.
     public let answer: String?
 
+    /// A text, and what is asked about it.
     public init(title: String, prompt: String, stop: String? = nil, maximumTokens: Int = 128, answer: String? = nil) {
         self.title = title
         self.prompt = prompt

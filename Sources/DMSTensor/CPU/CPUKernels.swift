@@ -9,10 +9,15 @@ public final class CPUKernels: InferenceKernels, @unchecked Sendable {
     public struct InstructionSet: Sendable, Hashable, CaseIterable, CustomStringConvertible {
         let value: dms_isa
 
+        /// Plain C, on every processor.
         public static let portable = InstructionSet(value: DMS_ISA_PORTABLE)
+        /// AArch64.
         public static let neon = InstructionSet(value: DMS_ISA_NEON)
+        /// x86-64 with AVX2 and FMA.
         public static let avx2 = InstructionSet(value: DMS_ISA_AVX2)
+        /// x86-64 with AVX-512.
         public static let avx512 = InstructionSet(value: DMS_ISA_AVX512)
+        /// x86-64 with AVX-512 and its BF16 dot products.
         public static let avx512BF16 = InstructionSet(value: DMS_ISA_AVX512_BF16)
         public static let amx = InstructionSet(value: DMS_ISA_AMX)
         public static let allCases: [InstructionSet] = [.portable, .neon, .avx2, .avx512, .avx512BF16, .amx]
@@ -28,7 +33,9 @@ public final class CPUKernels: InferenceKernels, @unchecked Sendable {
     }
 
     let context: OpaquePointer
+    /// The version that runs.
     public let instructionSet: InstructionSet
+    /// Threads that compute, the caller's included.
     public let threads: Int
     private var scratch: HostBuffer?
 
@@ -90,5 +97,6 @@ public final class CPUKernels: InferenceKernels, @unchecked Sendable {
 public struct KernelError: Error, Sendable, Equatable, CustomStringConvertible {
     public let description: String
 
+    /// What could not be set up, in words.
     public init(_ description: String) { self.description = description }
 }

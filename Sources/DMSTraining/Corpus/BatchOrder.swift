@@ -20,6 +20,7 @@ public struct BatchOrder: Sendable, Hashable {
     /// Processes that share the work.
     public let rankCount: Int
 
+    /// The order in which one process of several takes the chunks.
     public init(chunkCount: Int, chunksPerBatch: Int, seed: UInt64, rank: Int = 0, rankCount: Int = 1) {
         precondition(chunkCount >= 1 && chunksPerBatch >= 1, "\(chunksPerBatch) of \(chunkCount) chunks")
         precondition(rankCount >= 1 && (0..<rankCount).contains(rank), "rank \(rank) of \(rankCount)")

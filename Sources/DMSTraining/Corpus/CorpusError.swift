@@ -9,6 +9,7 @@ public struct CorpusError: Error, Equatable, Sendable, CustomStringConvertible {
     /// What should be there.
     public let required: String
 
+    /// An error that names file and line, what was found and what is required.
     public init(file: String? = nil, line: Int? = nil, found: String, required: String) {
         self.file = file
         self.line = line

@@ -9,8 +9,11 @@ public struct TrainingCorpus: Sendable {
     public struct Progress: Sendable, Hashable {
         /// Bytes of the files, of `byteCount` in all.
         public fileprivate(set) var bytesRead = 0
+        /// Bytes of all files together.
         public fileprivate(set) var byteCount = 0
+        /// Documents read.
         public fileprivate(set) var documents = 0
+        /// Tokens that they gave.
         public fileprivate(set) var tokens = 0
     }
 
@@ -26,6 +29,7 @@ public struct TrainingCorpus: Sendable {
         /// Rows of the model's embedding; a token beyond them is an error.
         public var vocabularySize: Int
 
+        /// Options, checked when texts are read.
         public init(contextLength: Int, chunksPerBatch: Int, endOfText: Int32?, vocabularySize: Int) {
             self.contextLength = contextLength
             self.chunksPerBatch = chunksPerBatch

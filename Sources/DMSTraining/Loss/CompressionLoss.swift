@@ -24,7 +24,9 @@ public enum CompressionLoss: String, Sendable, Hashable, CaseIterable {
 
 /// The penalty on a pass's soft decisions: on their mean, and where a cap is set on each head that keeps too much.
 public struct CompressionPenalty: Sendable, Hashable {
+    /// The shape of the penalty.
     public let loss: CompressionLoss
+    /// What it is multiplied by beside the divergence.
     public let weight: Double
     /// The largest share of tokens that one (layer, KV head) may keep; `nil`: heads divide the work as they like.
     public let headCap: Double?

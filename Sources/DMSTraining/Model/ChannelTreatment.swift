@@ -12,13 +12,18 @@ public enum ChannelTreatment: Sendable {
 
 /// A gate in training.
 public struct GateTreatment: Sendable {
+    /// How raw values become biases.
     public let soft: SoftGate
+    /// From which query on a bias counts.
     public let rule: RetentionRule
+    /// Which token decides for which.
     public let assembly: DecisionAssembly
+    /// When the borrowed channel is silenced.
     public let zeroing: ChannelZeroing
     /// `nil`: no noise, as when a gate is looked at and not trained.
     public let noise: LogisticNoise?
 
+    /// What becomes of the borrowed channel in a step that trains gates.
     public init(
         soft: SoftGate, rule: RetentionRule, assembly: DecisionAssembly, zeroing: ChannelZeroing, noise: LogisticNoise?
     ) {

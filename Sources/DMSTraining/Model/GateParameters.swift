@@ -6,6 +6,7 @@ public import DMSTensor
 ///
 /// In a checkpoint they are the borrowed rows of `q_proj`; see ``merge(into:)``.
 public final class GateParameters: Sendable {
+    /// Where the gates lie, a row for every layer and KV head.
     public let arena: ParameterArena
     /// In a row of queries, the column that each KV head borrows: `h · g · d + c`.
     public let columns: [Int]

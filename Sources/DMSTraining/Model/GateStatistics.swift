@@ -1,6 +1,8 @@
 /// What the gates of one pass decided, per (layer, KV head).
 public struct GateStatistics: Sendable, Hashable {
+    /// Layers.
     public let layers: Int
+    /// KV heads of a layer.
     public let heads: Int
     /// Decisions per (layer, KV head).
     public internal(set) var decisionsPerHead = 0
@@ -9,6 +11,7 @@ public struct GateStatistics: Sendable, Hashable {
     /// Decisions that serving would make to evict: without noise, at the hard threshold.
     var evictions: [Int]
 
+    /// Nothing counted.
     public init(layers: Int, heads: Int) {
         self.layers = layers
         self.heads = heads
@@ -16,6 +19,7 @@ public struct GateStatistics: Sendable, Hashable {
         evictions = Array(repeating: 0, count: layers * heads)
     }
 
+    /// Decisions in all.
     public var decisions: Int { decisionsPerHead * layers * heads }
     /// Mean alpha, the soft eviction rate; 0 where nothing was decided.
     public var softRate: Double { decisions == 0 ? 0 : alphaSums.reduce(0, +) / Double(decisions) }

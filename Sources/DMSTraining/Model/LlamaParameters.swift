@@ -7,10 +7,13 @@ public import DMSTensor
 public final class LlamaParameters: Sendable {
     /// The tensors of one layer.
     public struct Layer {
+        /// As Transformers names and shapes them, norms as one row.
         public let attentionNorm, query, key, value, output, feedForwardNorm, gate, up, down: MatrixView
     }
 
+    /// The model's shape.
     public let configuration: LlamaConfiguration
+    /// Where all tensors lie.
     public let arena: ParameterArena
     private static let tensorsPerLayer = 9
 
@@ -48,8 +51,10 @@ public final class LlamaParameters: Sendable {
         self.arena = arena
     }
 
+    /// `[vocabulary, hidden]`.
     public var embedding: MatrixView { arena.matrix(0) }
 
+    /// The tensors of a layer counted from 0.
     public func layer(_ index: Int) -> Layer {
         let first = 1 + index * Self.tensorsPerLayer
         return Layer(
@@ -58,6 +63,7 @@ public final class LlamaParameters: Sendable {
             gate: arena.matrix(first + 6), up: arena.matrix(first + 7), down: arena.matrix(first + 8))
     }
 
+    /// The norm before the head, as one row.
     public var finalNorm: MatrixView { arena.matrix(1 + configuration.layerCount * Self.tensorsPerLayer) }
 
     /// The embedding itself where they are tied.

@@ -4,6 +4,7 @@ public import DMSTensor
 public final class ParameterArena: @unchecked Sendable {
     // Invariant for Sendable: the trainer that owns an arena writes to it; a frozen arena is only read.
 
+    /// What lies where.
     public let layout: ParameterLayout
     private let buffer: HostBuffer
 
@@ -15,7 +16,9 @@ public final class ParameterArena: @unchecked Sendable {
         buffer = try HostBuffer(byteCount: layout.count * 4)
     }
 
+    /// All values, while the arena lives.
     public var pointer: UnsafeMutablePointer<Float> { buffer.pointer.assumingMemoryBound(to: Float.self) }
+    /// How many values there are.
     public var count: Int { layout.count }
 
     /// One tensor, valid while the arena lives.
@@ -25,5 +28,6 @@ public final class ParameterArena: @unchecked Sendable {
             pointer: pointer + entry.offset, rows: entry.rows, columns: entry.columns, stride: entry.columns)
     }
 
+    /// Sets all values to 0.
     public func clear() { pointer.update(repeating: 0, count: count) }
 }

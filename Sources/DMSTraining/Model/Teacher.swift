@@ -3,6 +3,7 @@ public import DMSTensor
 
 /// The frozen base model that a student is to stay close to; the inference graph over dense attention.
 public final class Teacher {
+    /// The frozen base.
     public let model: LlamaModel
     private let workspace: ForwardWorkspace
     private let attention: DenseAttention

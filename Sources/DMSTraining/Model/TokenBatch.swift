@@ -1,7 +1,10 @@
 /// The tokens of one micro-step: sequences of equal length, row `s · length + t`.
 public struct TokenBatch: Sendable, Hashable {
+    /// The tokens of one sequence after those of the other.
     public let tokens: [Int32]
+    /// Sequences.
     public let sequences: Int
+    /// Tokens of each.
     public let length: Int
 
     /// - Precondition: The sequences are not empty and equally long.
@@ -13,5 +16,6 @@ public struct TokenBatch: Sendable, Hashable {
         length = sequences[0].count
     }
 
+    /// Tokens in all.
     public var rows: Int { tokens.count }
 }

@@ -9,6 +9,7 @@ public struct TrainingGradients: Sendable {
     /// `nil` where there are no gates.
     public let gates: GateParameters?
 
+    /// Where gradients are added; `nil` for what does not learn.
     public init(weights: LlamaParameters?, gates: GateParameters?) {
         self.weights = weights
         self.gates = gates

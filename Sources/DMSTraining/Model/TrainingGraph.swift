@@ -7,7 +7,9 @@ public import DMSTensor
 /// It computes the function of `LlamaModel` with the soft gate in place of the hard one. Gradients are added to what
 /// the gradient arenas hold, so that micro-steps accumulate.
 public final class TrainingGraph {
+    /// The model's shape.
     public let configuration: LlamaConfiguration
+    /// The weights that are run.
     public let weights: LlamaParameters
     /// `nil` for a plain Llama.
     public let gates: GateParameters?
@@ -16,6 +18,7 @@ public final class TrainingGraph {
     let shape: AttentionShape
     private let inverseFrequencies: [Float]
 
+    /// The graph over weights and gates, which may move between passes.
     public init(
         weights: LlamaParameters, gates: GateParameters?, kernels: any TrainingKernels, precision: Precision
     ) {

@@ -7,7 +7,9 @@ import DMSTensor
 /// budget allows, and computed again in the backward pass for the others (activation checkpointing, Chen et al., arXiv
 /// 1604.06174), which changes no bit of the result.
 public final class TrainingWorkspace {
+    /// Sequences of a batch.
     public let sequences: Int
+    /// Tokens of each.
     public let length: Int
     /// Layers whose activations are kept.
     public let keptLayers: Int

@@ -4,23 +4,34 @@ public import DMSTensor
 ///
 /// The published recipe: betas 0.9 and 0.95, no weight decay, the norm of all gradients together clipped to 1.
 public final class Optimizer {
+    /// The numbers of AdamW.
     public struct Settings: Sendable, Hashable {
+        /// The decay of the first moment.
         public var beta1: Double = 0.9
+        /// The decay of the second moment.
         public var beta2: Double = 0.95
+        /// Is added to the root of the second moment.
         public var epsilon: Double = 1e-8
+        /// The share of a weight that is taken away for each unit of learning rate.
         public var weightDecay: Double = 0
         /// The largest norm of a step's gradient.
         public var clip: Double = 1
 
+        /// Those of the published recipe.
         public init() {}
     }
 
     /// One arena that learns.
     public final class Group {
+        /// What a saved run calls it.
         public let name: String
+        /// What moves.
         public let values: ParameterArena
+        /// Where to.
         public let gradients: ParameterArena
+        /// The mean of the gradients.
         public let firstMoments: ParameterArena
+        /// The mean of their squares.
         public let secondMoments: ParameterArena
         /// Multiplies the learning rate.
         public let rate: Double
@@ -41,16 +52,19 @@ public final class Optimizer {
         }
     }
 
+    /// What moves together.
     public let groups: [Group]
     private let settings: Settings
     private let kernels: any TrainingKernels
 
+    /// An optimizer that has taken no step.
     public init(groups: [Group], settings: Settings, kernels: any TrainingKernels) {
         self.groups = groups
         self.settings = settings
         self.kernels = kernels
     }
 
+    /// Sets all gradients to 0.
     public func clearGradients() {
         for group in groups { group.gradients.clear() }
     }

@@ -8,12 +8,14 @@ public import DMSTensor
 /// Plain Transformers reads it as `LlamaForCausalLM`, runtimes for DMS read `dms_metadata.json` and the `dms_` keys of
 /// `config.json`. The configuration is written last, so that a directory which has one is complete.
 public struct CheckpointPackage {
+    /// The weights to be written.
     public let weights: LlamaParameters
     /// What the weights are stored as: `.bfloat16` or `.float32`.
     public let type: TensorDataType
     /// The folder that the tokenizer's files come from.
     public let companionDirectory: String
 
+    /// A package; a type that cannot be written is a programmer's error.
     public init(weights: LlamaParameters, type: TensorDataType, companionDirectory: String) {
         precondition(type == .bfloat16 || type == .float32, "weights stored as \(type.rawValue)")
         self.weights = weights

@@ -22,18 +22,25 @@ public struct Recipe: Sendable, Hashable {
         case sum
     }
 
+    /// What each step is for.
     public var schedule: TrainingSchedule
+    /// Tokens of a sequence.
     public var contextLength: Int
     /// Sequences in a micro-step.
     public var batchSize: Int
     /// Micro-steps in an optimizer step, per process.
     public var gradientAccumulation: Int
+    /// What the order of the text and all noise follow from.
     public var seed: UInt64
+    /// Which weights learn.
     public var trainable: Trainable
+    /// How a sequence's divergence becomes one number.
     public var reduction: Reduction
+    /// What asks for compression; `nil` in pretraining.
     public var penalty: CompressionPenalty?
     /// Multiplies the learning rate of the gates.
     public var gateRate: Double
+    /// The numbers of AdamW.
     public var optimizer: Optimizer.Settings
     /// What the gates mean; `nil` in pretraining.
     public var dms: DMSConfiguration?

@@ -28,6 +28,7 @@ public final class SingleProcess: Replicas {
     public let rank = 0
     public let count = 1
 
+    /// The only process of a run.
     public init() {}
 
     public func sum(_ values: UnsafeMutablePointer<Float>, count: Int) {}

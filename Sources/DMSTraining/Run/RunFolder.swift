@@ -2,14 +2,21 @@ import DMSCheckpoint
 
 /// Where a run keeps its files: the finished model in the folder itself, everything else under `training/`.
 public struct RunFolder: Sendable, Hashable {
+    /// The folder.
     public let path: String
 
+    /// A folder that may not exist yet.
     public init(_ path: String) { self.path = path }
 
+    /// The saved run, while it is unfinished.
     public var state: String { path + "/training/state.safetensors" }
+    /// One line a step.
     public var steps: String { path + "/training/steps.jsonl" }
+    /// The same as a picture.
     public var curves: String { path + "/training/curves.svg" }
+    /// The published log, when the run has ended.
     public var log: String { path + "/training_log.json" }
+    /// The finished model's configuration, which is written last.
     public var config: String { path + "/config.json" }
 
     /// The checkpoint that is written when a whole ratio is reached.

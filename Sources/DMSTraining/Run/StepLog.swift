@@ -11,7 +11,9 @@ import Darwin
 
 /// The log of a run: one JSON object a line, one line a step.
 public struct StepLog {
+    /// The file.
     public let path: String
+    /// The steps so far.
     public private(set) var records: [StepRecord] = []
 
     /// Begins a log, or takes up an old one as it was after `step` steps.

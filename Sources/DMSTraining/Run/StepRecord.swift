@@ -4,6 +4,7 @@ public import DMSJSON
 public struct StepRecord: Sendable, Hashable {
     /// Counted from 1.
     public var step: Int
+    /// Which part of the recipe the step belongs to.
     public var phase: TrainingPhase
     /// What was minimised, averaged over the step's micro-steps.
     public var loss: Double
@@ -15,13 +16,19 @@ public struct StepRecord: Sendable, Hashable {
     public var softRate: Double
     /// What serving would evict: the hard threshold, without noise.
     public var hardRate: Double
+    /// The compression ratio that was asked for.
     public var ratio: Double
+    /// The same as a rate: `1 − 1 / ratio`.
     public var targetRate: Double
+    /// Of the gates.
     public var temperature: Double
+    /// Of this step, without the gates' factor.
     public var learningRate: Double
     /// Before clipping.
     public var gradientNorm: Double
+    /// Tokens of the step.
     public var tokens: Int
+    /// Its time.
     public var seconds: Double
 
     /// A line of the step log.

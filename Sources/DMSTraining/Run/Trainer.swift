@@ -8,10 +8,13 @@ public import DMSTensor
 /// What step n computes depends on the recipe, the corpus, the weights and n alone; there is no other state, so a saved
 /// run goes on with the same bits.
 public final class Trainer {
+    /// What is computed.
     public let recipe: Recipe
+    /// The weights that learn, or that the gates stand beside.
     public let weights: LlamaParameters
     /// `nil` in pretraining.
     public let gates: GateParameters?
+    /// What moves them.
     public let optimizer: Optimizer
     /// Optimizer steps done.
     public private(set) var completedSteps = 0

@@ -10,12 +10,15 @@ public import DMSTensor
 public struct TrainingRun {
     /// How a run ended.
     public enum Outcome: Sendable, Hashable {
+        /// All steps were taken, and the model is written.
         case finished
         /// It was asked to stop, and its state is saved.
         case interrupted(step: Int)
     }
 
+    /// What takes the steps.
     public let trainer: Trainer
+    /// Where its files go.
     public let folder: RunFolder
     /// The folder that tokenizer files come from, and what the metadata call the base model.
     public let source: String

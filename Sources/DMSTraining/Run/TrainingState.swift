@@ -11,6 +11,7 @@ public enum TrainingState {
 
     /// What a run must have in common with the one that was saved.
     public struct Identity: Sendable, Equatable {
+        /// What the run computes.
         public let recipe: JSONObject
         /// A digest of the corpus' tokens.
         public let corpus: String
@@ -19,6 +20,7 @@ public enum TrainingState {
         /// Micro-steps per step over all processes.
         public let microSteps: Int
 
+        /// What a saved run has to be equal in.
         public init(recipe: JSONObject, corpus: String, model: String, microSteps: Int) {
             self.recipe = recipe
             self.corpus = corpus

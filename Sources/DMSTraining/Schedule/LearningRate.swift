@@ -16,7 +16,9 @@ public struct LearningRate: Sendable, Hashable {
         case cosine
     }
 
+    /// The largest rate.
     public let peak: Double
+    /// What follows the warm-up.
     public let shape: Shape
     /// Steps over which it rises from `peak / warmupSteps` to the peak.
     public let warmupSteps: Int

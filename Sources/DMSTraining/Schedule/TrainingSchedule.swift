@@ -10,14 +10,17 @@ public enum TrainingPhase: Int, Sendable, Hashable {
 
 /// Everything that depends on the step.
 public struct TrainingStage: Sendable, Hashable {
+    /// Which part of the recipe it belongs to.
     public let phase: TrainingPhase
     /// Steps of this phase before this one.
     public let stepInPhase: Int
+    /// Of all weights but the gates, which have a factor.
     public let learningRate: Double
     /// What the borrowed channel's activation is multiplied by, in the zeroing phase.
     public let fade: Double
     /// The compression ratio that the penalty asks for, in the gating phase.
     public let ratio: Double
+    /// Of the gates, in the gating phase.
     public let temperature: Double
 
     /// The soft eviction rate of that ratio: `1 − 1 / ratio`.
@@ -26,13 +29,21 @@ public struct TrainingStage: Sendable, Hashable {
 
 /// The steps of a run, a pure value: what happens in step n depends on n alone.
 public struct TrainingSchedule: Sendable, Hashable {
+    /// Steps of pretraining; 0 in a retrofit.
     public let pretrainingSteps: Int
+    /// Steps in which the channel fades out.
     public let zeroingSteps: Int
+    /// Steps in which the gate learns.
     public let gatingSteps: Int
+    /// The ratio that is reached; 1 in pretraining.
     public let targetRatio: Double
+    /// Steps for each unit of ratio; 0 in pretraining.
     public let stepsPerRatio: Int
+    /// Over the whole run.
     public let learningRate: LearningRate
+    /// Of the gates at the start.
     public let firstTemperature: Double
+    /// Of the gates at the end.
     public let lastTemperature: Double
 
     /// Pretraining.
@@ -83,6 +94,7 @@ public struct TrainingSchedule: Sendable, Hashable {
         self.lastTemperature = lastTemperature
     }
 
+    /// Steps in all.
     public var totalSteps: Int { pretrainingSteps + zeroingSteps + gatingSteps }
 
     /// The stage of a step counted from 0.
