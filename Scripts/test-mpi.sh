@@ -1,17 +1,23 @@
 #!/usr/bin/env bash
 # Trains over two processes and compares with one process that accumulates twice as much. Needs Open MPI with its headers;
-# without them it says so and succeeds. Usage: Scripts/test-mpi.sh
+# without them it says so and succeeds. Usage: Scripts/test-mpi.sh [PATH_TO_DMS]
+#
+# Without a dms that was built with the trait MPI it builds one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if ! command -v mpirun >/dev/null || ! pkg-config --exists ompi-c; then
     echo "skipped: Open MPI (libopenmpi-dev, openmpi-bin, pkg-config) is not installed"
     exit 0
 fi
-swift build -c release --traits MPI --product dms
-# A copy, for the folder's own is rebuilt without the trait by whoever builds next.
-mkdir -p .build/mpi
-cp -r .build/release/dms .build/release/*.resources .build/mpi/
-dms=$PWD/.build/mpi/dms
+if [ $# -gt 0 ]; then
+    dms=$(realpath "$1")
+else
+    swift build -c release --traits MPI --product dms
+    # A copy, for the folder's own is rebuilt without the trait by whoever builds next.
+    mkdir -p .build/mpi
+    cp -r .build/release/dms .build/release/*.resources .build/mpi/
+    dms=$PWD/.build/mpi/dms
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 run() { mpirun --allow-run-as-root --oversubscribe -np "$@"; }
