@@ -43,7 +43,7 @@ public struct ModelServer: Sendable {
     /// ended with an error.
     ///
     /// - Parameter onListening: Called with the port once requests are served.
-    /// - Throws: When the address cannot be listened on.
+    /// - Throws: ``ListeningError`` when the address cannot be listened on.
     public func run(onListening: @escaping @Sendable (Int) -> Void = { _ in }) async throws {
         let group = services(signals: [.sigterm, .sigint], onListening: onListening)
         do {
@@ -52,7 +52,8 @@ public struct ModelServer: Sendable {
             // The grace period was over before every connection was closed.
         } catch {
             await model.engine.shutDown()
-            throw error
+            guard let error = error as? IOError else { throw error }
+            throw ListeningError(error, host: configuration.host, port: configuration.port)
         }
         await model.engine.shutDown()
     }

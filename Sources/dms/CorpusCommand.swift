@@ -37,6 +37,7 @@ struct RecallCorpusCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
+        if output.isEmpty { throw ValidationError("--output: found an empty path, required a new folder") }
         guard (1...1 << 24).contains(chunks) else {
             throw ValidationError("--chunks: found \(chunks), required 1 to \(1 << 24)")
         }

@@ -15,6 +15,7 @@ struct EvalSetup {
     /// The corpus as one stream; empty for tasks that make their own text.
     let tokens: [Int32]
     let corpusName: String?
+    private let evicts: Bool
 
     /// What pictures call the model: its name, wherever its folder lies.
     var modelName: String { ModelName.ofFolder(modelPath) }
@@ -25,6 +26,10 @@ struct EvalSetup {
         let kernels = try CPUKernels(threads: command.compute.threads)
         backend = kernels.name
         modelPath = try command.model ?? ShippedModel.path()
+        evicts = !command.noEvict
+        if command.model == nil, command.corpus != nil {
+            Console.note("dms: warning: without --model this is the small model that comes with dms, which knows no such text")
+        }
         let loaded = try LoadedModel(
             path: modelPath, precision: command.compute.precision, kernels: kernels,
             overrides: DMSOverrides(zeroing: command.zeroing))
@@ -41,7 +46,7 @@ struct EvalSetup {
 
     /// Warns where figures would mislead.
     func warn(contextLength: Int) {
-        guard let dms = loaded.dms else { return }
+        guard evicts, let dms = loaded.dms else { return }
         if contextLength < 8 * dms.configuration.rule.window {
             Console.note(
                 "dms: warning: \(contextLength) tokens are less than 8 windows of \(dms.configuration.rule.window); tokens "

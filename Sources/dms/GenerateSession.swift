@@ -21,6 +21,7 @@ struct GenerateSession {
         path: String, _ loaded: LoadedModel, configuration: CacheConfiguration,
         retention: (rule: RetentionRule, assembly: DecisionAssembly)?, eviction: EvictionControl
     ) throws {
+        try OutputFile.requireWritable(path)
         self.path = path
         let fingerprint = try ModelFingerprint(loaded.directory, metadata: loaded.dms)
         identity = SequenceIdentity(

@@ -19,6 +19,13 @@ enum OutputFile {
         }
     }
 
+    /// Whether two paths lead to one thing that is there.
+    static func isSame(_ first: String, _ second: String) -> Bool {
+        var one = stat(), other = stat()
+        return stat(first, &one) == 0 && stat(second, &other) == 0 && one.st_dev == other.st_dev
+            && one.st_ino == other.st_ino
+    }
+
     /// Makes a folder in one that is there; one that is there already is fine.
     static func makeFolder(_ path: String) throws(CheckpointError) {
         guard mkdir(path, 0o777) == 0 || errno == EEXIST else {

@@ -47,6 +47,7 @@ struct QuantizeCommand: ModelUsing {
     var json = false
 
     func validate() throws {
+        if output.isEmpty { throw ValidationError("--output: found an empty path, required a new folder") }
         guard GroupedFormat.groupSizes.contains(groupSize) else {
             throw ValidationError("--group-size: found \(groupSize), required 32, 64 or 128")
         }

@@ -116,6 +116,14 @@ struct RetrofitCommand: ModelUsing {
     }
 
     func run() throws {
+        if OutputFile.isSame(training.output, model) {
+            throw TrainingError("--output \(training.output): found the base model's own folder, required a new one")
+        }
+        if window >= contextLength {
+            Console.note(
+                "dms: warning: --window \(window) is not below --context-length \(contextLength): no query of a sequence "
+                    + "is so far from a token, so nothing is evicted in training and gates learn from their penalty alone")
+        }
         let session = try TrainingSession(
             training, recipe: try recipe(), kernels: try CPUKernels(threads: compute.threads),
             precision: compute.precision, isJSON: json)

@@ -128,9 +128,7 @@ struct ServeCommand: AsyncParsableCommand, ModelUsing {
         let sessions = try extras.openSessions(of: loaded)
         // Held until the server has ended: the folder is this process's alone.
         defer { withExtendedLifetime(sessions) {} }
-        let engine = try Engine(
-            loaded.model, tokenizer: loaded.tokenizer, configuration: try engineConfiguration(),
-            sessions: sessions?.folder, eviction: noEvict ? .off : .model)
+        let engine = try engine(loaded, sessions?.folder)
         let served = try ServedModel(
             name: modelName ?? ModelName.ofFolder(path), engine: engine,
             generation: loaded.directory.generationConfiguration, chatTemplate: chatTemplate)
@@ -147,6 +145,16 @@ struct ServeCommand: AsyncParsableCommand, ModelUsing {
             let place = host.contains(":") ? "[\(host)]" : host
             Console.note("dms: serving \(served.name) (\(chats)) on http://\(place):\(port)")
             if configuration.playground != nil { Console.note("dms: the playground is at http://\(place):\(port)/") }
+        }
+    }
+
+    private func engine(_ loaded: LoadedModel, _ sessions: SessionFolder?) throws -> Engine {
+        do {
+            return try Engine(
+                loaded.model, tokenizer: loaded.tokenizer, configuration: try engineConfiguration(), sessions: sessions,
+                eviction: noEvict ? .off : .model)
+        } catch let error as ParameterError where error.field == "budgetBytes" {
+            throw ConsoleError("--kv-budget: found \(error.found) bytes, required \(error.required)")
         }
     }
 

@@ -12,11 +12,19 @@ enum StopSignals {
 
     static var wereReceived: Bool { received.load(ordering: .relaxed) }
 
+    private static let answer: StaticString = """
+
+        dms: stopping when this step is done, and saving; once more ends at once and loses what came after the last save
+
+        """
+
     static func install() {
         for number in [SIGINT, SIGTERM] {
             signal(number) { number in
                 StopSignals.received.store(true, ordering: .relaxed)
                 signal(number, SIG_DFL)
+                // A handler may call little more than this.
+                if number == SIGINT { _ = write(STDERR_FILENO, answer.utf8Start, answer.utf8CodeUnitCount) }
             }
         }
     }

@@ -37,6 +37,7 @@ struct TrainingOptions: ParsableArguments {
         {
             throw ValidationError("--\(name): found \(value), required 1 to 1048576")
         }
+        if output.isEmpty { throw ValidationError("--output: found an empty path, required a new folder") }
         if corpus.isEmpty { throw ValidationError("--corpus: found no file, required at least one") }
         if !(0...1 << 30).contains(warmupSteps) {
             throw ValidationError("--warmup-steps: found \(warmupSteps), required 0 or more")

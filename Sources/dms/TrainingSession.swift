@@ -53,7 +53,14 @@ struct TrainingSession {
         var last: StepRecord?
         var tokens = 0
         var seconds = 0.0
-        let outcome = try run.run(resuming: options.resume, shouldStop: { StopSignals.wereReceived }) { record in
+        var begun = 0
+        let started = { (steps: Int) in
+            begun = steps
+            if isFirst { announce(steps) }
+        }
+        let outcome = try run.run(
+            resuming: options.resume, shouldStop: { StopSignals.wereReceived }, onStart: started
+        ) { record in
             last = record
             tokens += record.tokens
             seconds += record.seconds
@@ -68,10 +75,20 @@ struct TrainingSession {
                     + "--resume goes on")
             throw ExitCode(130)
         }
-        if isFirst { try report(last, tokens: tokens, seconds: seconds, corpus: corpus) }
+        if isFirst { try report(last, begun: begun, tokens: tokens, seconds: seconds, corpus: corpus) }
     }
 
-    private func report(_ last: StepRecord?, tokens: Int, seconds: Double, corpus: TrainingCorpus) throws {
+    /// What is going to happen, for the first step may take minutes.
+    private func announce(_ steps: Int) {
+        let total = recipe.schedule.totalSteps
+        let tokens = recipe.contextLength * recipe.batchSize * recipe.gradientAccumulation * replicas.count
+        let plan = "\(total) steps of \(tokens) tokens; each is a line of \(folder.steps)"
+        if !options.resume { return Console.progress(plan) }
+        let start = steps == 0 ? "nothing was saved here: begins with the first" : "goes on after step \(steps)"
+        Console.note("dms: \(start) of \(plan)")
+    }
+
+    private func report(_ last: StepRecord?, begun: Int, tokens: Int, seconds: Double, corpus: TrainingCorpus) throws {
         let rate = seconds > 0 ? Double(tokens) / seconds : 0
         if isJSON {
             var object = JSONObject([
@@ -82,8 +99,9 @@ struct TrainingSession {
             if let last { object["last_step"] = .object(last.json) }
             try Console.write(object)
         } else {
+            let part = begun == 0 ? "" : ", after the \(begun) steps taken before"
             Console.progress(
-                "trained on \(tokens) tokens in \(EvalProgress.duration(seconds)) (\(Int(rate)) tokens/s)")
+                "trained on \(tokens) tokens in \(EvalProgress.duration(seconds)) (\(Int(rate)) tokens/s)\(part)")
             try Console.write("\(options.output)\n")
         }
     }

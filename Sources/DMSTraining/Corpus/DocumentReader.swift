@@ -34,9 +34,11 @@ struct DocumentReader {
     ///
     /// - Throws: ``CorpusError`` for a name of another kind, an empty file, and one that cannot be read.
     init(path: String) throws(CorpusError) {
+        let name = "a text file .txt, or JSON lines .jsonl"
+        if Directory.isDirectory(path) { throw CorpusError(file: path, found: "a folder", required: name) }
         guard let format = Format(path: path) else {
-            throw CorpusError(
-                file: path, found: "a name that ends otherwise", required: "a text file .txt, or JSON lines .jsonl")
+            let found = Directory.isFile(path) ? "a file whose name ends otherwise" : "no such file"
+            throw CorpusError(file: path, found: found, required: name)
         }
         self.path = path
         self.format = format

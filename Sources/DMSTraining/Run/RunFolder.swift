@@ -33,20 +33,23 @@ public struct RunFolder: Sendable, Hashable {
     public func require(resuming: Bool) throws {
         if isFinished {
             throw TrainingError(
-                path, found: "a finished model", required: "another --output, or that the folder be removed")
+                path, found: "a finished model",
+                required: "another --output: a finished run is not lengthened, and nothing is overwritten")
         }
         let names = SystemCalls.names(inDirectory: path) ?? []
         // A run that ended before its first save has left nothing to go on from: it begins again.
         let isRun = hasState || names.allSatisfy { $0 == "training" }
+        // So ends a command whose model, text or options were wrong.
+        let isUntouched = names == ["training"] && SystemCalls.names(inDirectory: path + "/training") == []
         if resuming {
             guard isRun else {
                 throw TrainingError(
                     path, found: "a folder without a saved state", required: "an interrupted run, or a new folder")
             }
-        } else if !names.isEmpty {
+        } else if !names.isEmpty, !isUntouched {
             throw TrainingError(
-                path, found: hasState ? "an unfinished run" : "a folder that is not empty",
-                required: hasState ? "--resume to go on with it, or another --output" : "a new or empty folder")
+                path, found: isRun ? "an unfinished run" : "a folder that is not empty",
+                required: isRun ? "--resume to go on with it, or another --output" : "a new or empty folder")
         }
         try Directory.make(path + "/training")
     }

@@ -54,10 +54,11 @@ public struct TrainingRun {
     ///
     /// - Parameters:
     ///   - resuming: Whether to go on from the saved state, if there is one.
+    ///   - onStart: Called before the first step, with the steps that were taken in earlier calls.
     ///   - onStep: Called after each step.
     /// - Throws: ``TrainingError`` for a loss that is not finite or a state of another run, `CheckpointError` for files.
     public func run(
-        resuming: Bool, shouldStop: () -> Bool = { false }, onStep: (StepRecord) -> Void = { _ in }
+        resuming: Bool, shouldStop: () -> Bool = { false }, onStart: (Int) -> Void = { _ in }, onStep: (StepRecord) -> Void = { _ in }
     ) throws -> Outcome {
         try identity.requireSame(on: replicas)
         let writes = replicas.rank == 0
@@ -67,6 +68,7 @@ public struct TrainingRun {
         try TrainingState.share(trainer, over: replicas)
         var log = writes ? try StepLog(path: folder.steps, after: trainer.completedSteps) : nil
         let schedule = trainer.recipe.schedule
+        onStart(trainer.completedSteps)
         while trainer.completedSteps < schedule.totalSteps {
             // All processes must take the same way, so they ask each other.
             if try replicas.sum([shouldStop() ? 1 : 0])[0] > 0 {

@@ -96,9 +96,8 @@ public enum TrainingState {
         for key in identity.recipe.keys + saved.keys.filter({ identity.recipe[$0] == nil })
         where !same(identity.recipe[key], saved[key]) {
             throw TrainingError(
-                "\(path): \(key)", found: saved[key]?.text() ?? "nothing",
-                required: "\(identity.recipe[key]?.text() ?? "nothing"), as this command says; a run is resumed with "
-                    + "the options it began with")
+                "\(path): \(key)", found: "\(identity.recipe[key]?.text() ?? "nothing") in this command",
+                required: "\(saved[key]?.text() ?? "nothing"), with which the run began")
         }
         for (key, value) in [
             ("corpus", identity.corpus), ("model", identity.model), ("micro_steps", "\(identity.microSteps)"),
