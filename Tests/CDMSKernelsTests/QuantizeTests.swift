@@ -101,7 +101,7 @@ import Testing
                 for index in 0..<32 {
                     weights[index] = 0
                     // Too small for a scale that is a normal number.
-                    weights[32 + index] = index % 2 == 0 ? 1e-40 : -1e-40
+                    weights[32 + index] = Float.leastNormalMagnitude / (index % 2 == 0 ? 64 : -64)
                 }
                 weights[64 + 7] = .infinity
                 weights[96 + 31] = .nan
