@@ -28,7 +28,8 @@ struct EvalSetup {
         modelPath = try command.model ?? ShippedModel.path()
         evicts = !command.noEvict
         if command.model == nil, command.corpus != nil {
-            Console.note("dms: warning: without --model this is the small model that comes with dms, which knows no such text")
+            Console.note(
+                "dms: warning: without --model this is the small model that comes with dms, which knows no such text")
         }
         let loaded = try LoadedModel(
             path: modelPath, precision: command.compute.precision, kernels: kernels,

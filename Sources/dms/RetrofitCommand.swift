@@ -122,7 +122,8 @@ struct RetrofitCommand: ModelUsing {
         if window >= contextLength {
             Console.note(
                 "dms: warning: --window \(window) is not below --context-length \(contextLength): no query of a sequence "
-                    + "is so far from a token, so nothing is evicted in training and gates learn from their penalty alone")
+                    + "is so far from a token, so nothing is evicted in training and gates learn from their penalty alone"
+            )
         }
         let session = try TrainingSession(
             training, recipe: try recipe(), kernels: try CPUKernels(threads: compute.threads),

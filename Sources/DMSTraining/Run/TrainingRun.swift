@@ -58,7 +58,8 @@ public struct TrainingRun {
     ///   - onStep: Called after each step.
     /// - Throws: ``TrainingError`` for a loss that is not finite or a state of another run, `CheckpointError` for files.
     public func run(
-        resuming: Bool, shouldStop: () -> Bool = { false }, onStart: (Int) -> Void = { _ in }, onStep: (StepRecord) -> Void = { _ in }
+        resuming: Bool, shouldStop: () -> Bool = { false }, onStart: (Int) -> Void = { _ in },
+        onStep: (StepRecord) -> Void = { _ in }
     ) throws -> Outcome {
         try identity.requireSame(on: replicas)
         let writes = replicas.rank == 0
