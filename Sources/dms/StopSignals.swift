@@ -18,13 +18,15 @@ enum StopSignals {
 
         """
 
+    private static func say() { _ = write(STDERR_FILENO, answer.utf8Start, answer.utf8CodeUnitCount) }
+
     static func install() {
         for number in [SIGINT, SIGTERM] {
             signal(number) { number in
                 StopSignals.received.store(true, ordering: .relaxed)
                 signal(number, SIG_DFL)
                 // A handler may call little more than this.
-                if number == SIGINT { _ = write(STDERR_FILENO, answer.utf8Start, answer.utf8CodeUnitCount) }
+                if number == SIGINT { StopSignals.say() }
             }
         }
     }
