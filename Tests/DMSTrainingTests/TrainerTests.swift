@@ -314,9 +314,13 @@ struct TrainingRunTests {
     func unsaved() throws {
         let folder = try TemporaryFolder()
         let run = RunFolder(folder.path + "/out")
+        // Nothing but the folder was made: a command that failed before its first step is no run.
         try run.require(resuming: false)
+        try run.require(resuming: false)
+        try AtomicFile.write(Array("{}\n".utf8), to: run.steps)
         try run.require(resuming: true)
         #expect(!run.hasState)
-        #expect(throws: TrainingError.self) { try run.require(resuming: false) }
+        let error = #expect(throws: TrainingError.self) { try run.require(resuming: false) }
+        #expect(error?.description.contains("--resume") == true)
     }
 }
