@@ -83,7 +83,11 @@ final class StubHub: Sendable {
         Thread.detachNewThread { [self] in
             while true {
                 let connection = accept(listener, nil, nil)
-                guard connection >= 0 else { return }
+                guard connection >= 0 else {
+                    // Here and nowhere else: a number that is closed under a waiting call may be another socket's by then.
+                    close(listener)
+                    return
+                }
                 Thread.detachNewThread { self.serve(connection) }
             }
         }
@@ -91,7 +95,6 @@ final class StubHub: Sendable {
 
     func stop() {
         shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
     }
 
     private func serve(_ connection: Int32) {
