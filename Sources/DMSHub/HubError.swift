@@ -24,12 +24,16 @@ public struct HubError: Error, Equatable, Sendable, CustomStringConvertible {
         case disk
     }
 
+    /// What went wrong, for programs.
     public let kind: Kind
     /// The URL, without its query, or the path.
     public let place: String
+    /// What is there.
     public let found: String
+    /// What has to be, or what to do.
     public let required: String
 
+    /// An error about a place.
     public init(_ kind: Kind, _ place: String, found: String, required: String) {
         self.kind = kind
         self.place = place

@@ -1,5 +1,6 @@
 /// A grid of values between 0 and 1 with labels: one panel of a picture.
 public struct HeatMapPanel: Sendable {
+    /// What stands above the panel.
     public let title: String
     /// Across, left to right.
     public let columns: [String]
@@ -8,6 +9,7 @@ public struct HeatMapPanel: Sendable {
     /// `[row][column]`: how far the cell is from the ground, 0 … 1, and what is written in it.
     public let cells: [[(shade: Double, label: String)]]
 
+    /// A panel; every row has as many cells as there are columns.
     public init(title: String, columns: [String], rows: [String], cells: [[(shade: Double, label: String)]]) {
         precondition(cells.count == rows.count && cells.allSatisfy { $0.count == columns.count }, "a ragged grid")
         self.title = title
@@ -19,6 +21,7 @@ public struct HeatMapPanel: Sendable {
 
 /// Panels side by side, the value written in every cell.
 public struct HeatMap: Sendable {
+    /// What the picture shows.
     public let title: String
     /// What the columns are, with their unit.
     public let columnTitle: String
@@ -29,6 +32,7 @@ public struct HeatMap: Sendable {
     /// What stands under the picture.
     public let caption: String
 
+    /// A picture of panels that share their titles.
     public init(title: String, columnTitle: String, rowTitle: String, panels: [[HeatMapPanel]], caption: String) {
         self.title = title
         self.columnTitle = columnTitle

@@ -2,25 +2,30 @@
 public struct KeptText: Sendable {
     /// The text as one cache remembers it.
     public struct Panel: Sendable {
+        /// What stands above the panel.
         public let title: String
         /// Of each token, the share of heads that store it, 0 … 1.
         public let shares: [Double]
 
+        /// A panel; it has one share for each token of the text.
         public init(title: String, shares: [Double]) {
             self.title = title
             self.shares = shares
         }
     }
 
+    /// What the picture shows.
     public let title: String
     /// The text of each token.
     public let pieces: [String]
     /// Tokens to point out.
     public let marked: [Range<Int>]
+    /// Left to right.
     public let panels: [Panel]
     /// What stands under the picture.
     public let caption: String
 
+    /// A picture of a text; a token is cut to the width of a line.
     public init(title: String, pieces: [String], marked: [Range<Int>], panels: [Panel], caption: String) {
         precondition(panels.allSatisfy { $0.shares.count == pieces.count }, "shares of another text")
         self.title = title

@@ -1,30 +1,39 @@
 /// Curves, or points, over one quantity.
 public struct LineChart: Sendable {
+    /// One direction of a chart.
     public struct Axis: Sendable, Hashable {
+        /// How values become lengths.
         public enum Kind: Sendable, Hashable {
             /// As wide as the values.
             case linear
             /// From 0 on.
             case fromZero
+            /// Equal ratios are equally far apart; only positive values have a place.
             case logarithmic
         }
 
         /// The quantity, with its unit.
         public let title: String
+        /// How its values become lengths.
         public let kind: Kind
 
+        /// An axis with its title.
         public init(_ title: String, _ kind: Kind) {
             self.title = title
             self.kind = kind
         }
     }
 
+    /// A value over another.
     public struct Point: Sendable, Hashable {
+        /// Where it is across.
         public let x: Double
+        /// How high it is.
         public let y: Double
         /// What is said where a pointer rests on its mark.
         public let note: String
 
+        /// A point; without a note the pointer says nothing.
         public init(_ x: Double, _ y: Double, note: String = "") {
             self.x = x
             self.y = y
@@ -32,18 +41,24 @@ public struct LineChart: Sendable {
         }
     }
 
+    /// Points that belong together.
     public struct Series: Sendable, Hashable {
+        /// What the legend calls it.
         public let name: String
         /// In the order in which they are joined.
         public let points: [Point]
         /// Which colour and which mark, 0 ..< ``Palette/seriesCount``.
         public let style: Int
+        /// Whether points are joined.
         public let hasLine: Bool
+        /// Whether each point has a mark.
         public let hasMarks: Bool
+        /// Whether the line is broken.
         public let isDashed: Bool
 
         fileprivate var lineStyle: String { "c s\(style)" + (isDashed ? " d" : "") }
 
+        /// A series in one of the palette's styles.
         public init(
             _ name: String, _ points: [Point], style: Int, hasLine: Bool = true, hasMarks: Bool = false,
             isDashed: Bool = false
@@ -60,10 +75,15 @@ public struct LineChart: Sendable {
 
     /// What y is, with its unit.
     public let title: String
+    /// What is across.
     public let x: Axis
+    /// How heights are laid out.
     public let y: Axis.Kind
+    /// In the order of the legend.
     public let series: [Series]
+    /// Of the plotted area, in pixels.
     public let width: Double
+    /// Of the plotted area, in pixels.
     public let height: Double
 
     /// - Parameter height: Of the plotted area, in pixels.
@@ -86,6 +106,7 @@ public struct LineChart: Sendable {
         static let bottom = 48.0
     }
 
+    /// The drawing with title, legend and axes.
     public var picture: Picture {
         var drawing = Drawing()
         drawing.text(title, 0, 15, size: 14, isBold: true)

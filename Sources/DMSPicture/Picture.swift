@@ -4,6 +4,7 @@ public struct Picture: Sendable, Hashable {
     public let title: String
     /// In pixels.
     public let width: Int
+    /// In pixels.
     public let height: Int
     private let body: String
 

@@ -1,5 +1,6 @@
 /// Tokens across, heads down: which head stores which token.
 public struct TokenMap: Sendable {
+    /// What a head holds of a column.
     public enum Cell: Sendable, Hashable {
         /// The share of the column's tokens that are stored, 0 … 1.
         case share(Double)
@@ -7,13 +8,16 @@ public struct TokenMap: Sendable {
         case leaving
     }
 
+    /// One head.
     public struct Row: Sendable {
+        /// What stands beside the row.
         public let name: String
         /// One per column.
         public let cells: [Cell]
         /// What is said where a pointer rests on the row.
         public let note: String
 
+        /// A row with a cell for each column.
         public init(name: String, cells: [Cell], note: String) {
             self.name = name
             self.cells = cells
@@ -23,19 +27,23 @@ public struct TokenMap: Sendable {
 
     /// What stands under a column.
     public struct Word: Sendable {
+        /// The text.
         public let text: String
         /// Whether it is written in full strength.
         public let isStrong: Bool
 
+        /// A word.
         public init(_ text: String, isStrong: Bool) {
             self.text = text
             self.isStrong = isStrong
         }
     }
 
+    /// What the picture shows.
     public let title: String
     /// Rows that belong together, such as the heads of a layer.
     public let groups: [[Row]]
+    /// How many tokens a column stands for.
     public let tokensPerColumn: Int
     /// Tokens in all; the last column may have fewer than the others.
     public let tokenCount: Int
@@ -43,8 +51,10 @@ public struct TokenMap: Sendable {
     public let words: [Word]
     /// In pixels.
     public let columnWidth: Double
+    /// In pixels.
     public let rowHeight: Double
 
+    /// A map; every row has a cell for each column.
     public init(
         title: String, groups: [[Row]], tokensPerColumn: Int, tokenCount: Int, words: [Word] = [], columnWidth: Double,
         rowHeight: Double

@@ -15,7 +15,9 @@ import Darwin
 ///
 /// The copy is written into a hidden folder beside the one asked for and takes its name when it is whole.
 public struct ModelQuantizer {
+    /// The model that is copied.
     public let source: ModelDirectory
+    /// What becomes of its layers.
     public let plan: QuantizationPlan
     private let metadata: DMSMetadata?
     private let writer: ShardWriter
@@ -26,6 +28,7 @@ public struct ModelQuantizer {
         public let layers: Int
         /// Bytes of the weights' files before and after.
         public let sourceBytes: Int
+        /// Bytes of the copy's weights.
         public let bytes: Int
     }
 

@@ -4,6 +4,7 @@ public import DMSTensor
 
 /// Which layers of a model become integers, and what its files hold then.
 public struct QuantizationPlan: Sendable {
+    /// What the copy's configuration says of it.
     public let quantization: WeightQuantization
     let configuration: LlamaConfiguration
 

@@ -5,6 +5,7 @@ public import DMSTensor
 /// What forgetting costs a model, beside what it would cost to forget otherwise: perplexity and divergence against live
 /// ratio, for its own gate, for sliding windows and for random gates on the same weights and the same text.
 public struct ControlSweep: Sendable {
+    /// Who decides what is evicted.
     public enum Kind: String, Sendable, Hashable, CaseIterable {
         /// The model that it is compared with, run densely.
         case base
@@ -12,11 +13,15 @@ public struct ControlSweep: Sendable {
         case noEvict = "no_evict"
         /// The model with its own gate, on the serving cache.
         case gate
+        /// A window of recent tokens and the first few.
         case slidingWindow = "sliding_window"
+        /// Chance, at a rate.
         case randomGate = "random"
     }
 
+    /// One subject of the sweep.
     public struct Point: Sendable, Hashable {
+        /// Who decided.
         public let kind: Kind
         /// The window in tokens, or the rate of a random gate.
         public let setting: Double?
@@ -24,6 +29,7 @@ public struct ControlSweep: Sendable {
         public let isMatched: Bool
         /// Tokens seen over tokens stored, both summed over all steps.
         public let liveRatio: Double
+        /// Over all tokens that were scored.
         public let perplexity: Double
         /// KL(reference ‖ this) in nats per token; `nil` for the reference.
         public let divergence: Double?
@@ -33,8 +39,11 @@ public struct ControlSweep: Sendable {
     public let points: [Point]
     /// With what all are compared: ``Kind/base`` where there is one, else ``Kind/noEvict``.
     public let reference: Kind
+    /// Tokens of a chunk.
     public let chunkLength: Int
+    /// Chunks that were scored.
     public let chunkCount: Int
+    /// Tokens that were predicted, in all chunks.
     public let scoredTokens: Int
 
     /// The points of one kind.

@@ -11,8 +11,11 @@ public struct ReportSubject: Sendable, Hashable {
     /// In the order in which they are shown.
     public let facts: [Fact]
 
+    /// A line of the summary.
     public struct Fact: Sendable, Hashable {
+        /// What it is about.
         public let name: String
+        /// What is so, as it is shown.
         public let value: String
     }
 

@@ -42,7 +42,9 @@ public struct RetentionReport: Sendable {
 
     /// A needle task and what it found.
     public struct Recall: Sendable {
+        /// What was asked, and how.
         public let evaluation: NeedleEvaluation
+        /// What was found, by length and depth.
         public let cells: [NeedleCells]
 
         public init(_ evaluation: NeedleEvaluation, _ cells: [NeedleCells]) {
@@ -62,14 +64,20 @@ public struct RetentionReport: Sendable {
         }
     }
 
+    /// The model the report is about.
     public let subject: ReportSubject
+    /// The text that it read.
     public let text: Text
+    /// What its heads kept of that.
     public let trace: RetentionTrace
     /// What was measured besides; sections of what was not are left out.
     public var sweep: ControlSweep?
+    /// What it finds again, if that was measured.
     public var recall: Recall?
+    /// How it was trained, if a log tells.
     public var training: Training?
 
+    /// A report without measurements; they are added where there are any.
     public init(_ subject: ReportSubject, text: Text, trace: RetentionTrace) {
         precondition(text.pieces.count == trace.tokenCount, "a trace of another text")
         self.subject = subject

@@ -18,6 +18,7 @@ public struct RetentionTrace: Sendable {
 
     /// What the cache held after some of the tokens.
     public struct Moment: Sendable, Hashable {
+        /// Tokens read by then.
         public let tokens: Int
         /// What a dense cache of the same element type would hold.
         public let denseBytes: Int
@@ -25,13 +26,17 @@ public struct RetentionTrace: Sendable {
         public let allocatedBytes: Int
         /// Keys, values and scales of what was stored.
         public let liveBytes: Int
+        /// Token·heads stored then, over all layers and KV heads.
         public let liveTokenHeads: Int
     }
 
+    /// The tokens that were read.
     public let tokens: [Int32]
+    /// Layers of the model.
     public let layerCount: Int
     /// KV heads of a layer.
     public let headCount: Int
+    /// What keys and values were stored as.
     public let kvType: ScalarType
     /// `nil` for a model that keeps everything.
     public let rule: RetentionRule?
@@ -46,6 +51,7 @@ public struct RetentionTrace: Sendable {
     /// The cache in the end.
     public let report: CacheReport
 
+    /// How many tokens were read.
     public var tokenCount: Int { tokens.count }
     /// Layers times KV heads.
     public var streamCount: Int { layerCount * headCount }

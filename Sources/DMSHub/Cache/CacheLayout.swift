@@ -15,6 +15,7 @@ public struct CacheLayout: Sendable {
     public let root: String
     private let folderName: String
 
+    /// The layout of one model in a cache.
     public init(root: String, _ reference: HubReference) {
         self.root = root
         folderName = "\(Self.prefix)\(reference.owner)--\(reference.name)"
@@ -24,10 +25,15 @@ public struct CacheLayout: Sendable {
     public var folder: String { "\(root)/\(folderName)" }
     var blobs: String { folder + "/blobs" }
 
+    /// Where the content with a digest lies.
     public func blob(_ digest: ContentDigest) -> String { "\(blobs)/\(digest.hexadecimal)" }
+    /// Where what has arrived of it lies.
     public func partial(_ digest: ContentDigest) -> String { blob(digest) + ".incomplete" }
+    /// What whoever fetches it locks.
     public func lock(_ digest: ContentDigest) -> String { "\(root)/.locks/\(folderName)/\(digest.hexadecimal).lock" }
+    /// The file that says which commit a branch or tag meant.
     public func reference(_ revision: String) -> String { "\(folder)/refs/\(revision)" }
+    /// The folder with the links of a commit.
     public func snapshot(_ commit: String) -> String { "\(folder)/snapshots/\(commit)" }
     /// The mark that a commit has no file of this name.
     func absence(of name: String, in commit: String) -> String { "\(folder)/.no_exist/\(commit)/\(name)" }

@@ -6,6 +6,7 @@ public struct HubFile: Hashable, Sendable {
     public let name: String
     /// In bytes.
     public let size: Int
+    /// What the content is known by.
     public let digest: ContentDigest
 }
 

@@ -16,24 +16,30 @@ public enum PullEvent: Sendable {
 
 /// What a pull is going to do.
 public struct PullPlan: Sendable {
+    /// What was asked for.
     public let reference: HubReference
     /// The commit that the revision means.
     public let commit: String
+    /// The hub that is asked.
     public let endpoint: HubURL
     /// The folder that will hold the model.
     public let path: String
+    /// All files of the model, those among them that are here already.
     public let files: [HubFile]
     /// Bytes of those files that are here already.
     public let presentBytes: Int
 
+    /// Bytes of all files.
     public var totalBytes: Int { files.reduce(0) { $0 + $1.size } }
 }
 
 /// What a pull has done.
 public struct PullResult: Sendable {
+    /// What was to be done.
     public let plan: PullPlan
     /// Bytes that came over the network, those of begun files that were dropped included.
     public let receivedBytes: Int
+    /// The time it took.
     public let seconds: Double
     /// The folder that holds the model.
     public var path: String { plan.path }

@@ -8,6 +8,7 @@ public struct TransferMeter: Sendable {
     /// In bytes per second; `nil` before there is one.
     public private(set) var rate: Double?
 
+    /// A meter to which nothing has come yet.
     public init() {}
 
     /// Notes bytes that have arrived.

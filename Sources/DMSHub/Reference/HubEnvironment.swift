@@ -30,6 +30,7 @@ public struct HubEnvironment: Sendable {
         "TRANSFORMERS_OFFLINE",
     ]
 
+    /// The hub that is asked.
     public let endpoint: HubURL
     /// The folder with the folders of all models.
     public let cache: String

@@ -3,7 +3,9 @@ public struct HubReference: Hashable, Sendable, CustomStringConvertible {
     /// The branch that is meant when none is named.
     public static let defaultRevision = "main"
 
+    /// The user or organisation.
     public let owner: String
+    /// The repository, without its owner.
     public let name: String
     /// A branch, a tag, or a commit.
     public let revision: String

@@ -2,6 +2,7 @@
 ///
 /// It is stricter than the standard asks for: no user names, no control characters, no fragments kept.
 public struct HubURL: Hashable, Sendable, CustomStringConvertible {
+    /// How a server is spoken to.
     public enum Scheme: String, Sendable {
         case http, https
     }
@@ -13,10 +14,12 @@ public struct HubURL: Hashable, Sendable, CustomStringConvertible {
         let port: Int
     }
 
+    /// Where a token for this URL may go.
     public let origin: Origin
     /// Path and query, percent-encoded; it begins with a slash.
     public let target: String
 
+    /// How the server is spoken to.
     public var scheme: Scheme { origin.scheme }
     /// In lower case; IPv6 addresses in brackets.
     public var host: String { origin.host }

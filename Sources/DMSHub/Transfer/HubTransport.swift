@@ -1,11 +1,14 @@
 /// A request for bytes.
 public struct HubRequest: Sendable {
+    /// What is asked for.
     public let url: HubURL
+    /// In the order in which they are sent.
     public let headers: [(name: String, value: String)]
 }
 
 /// The beginning of an answer, and its body as it comes.
 public struct HubResponse: Sendable {
+    /// The status code.
     public let status: Int
     private let headers: [String: String]
     /// Throws ``TransportFailure`` when it breaks off or falls silent.
@@ -36,6 +39,7 @@ public protocol HubTransport: Sendable {
 
 /// Why no answer came, or no more of it.
 public struct TransportFailure: Error, Equatable, Sendable {
+    /// What a client may decide by.
     public enum Kind: Equatable, Sendable {
         /// Nothing was reached.
         case connect
@@ -47,9 +51,11 @@ public struct TransportFailure: Error, Equatable, Sendable {
         case identity
     }
 
+    /// What happened, for programs.
     public let kind: Kind
     public let reason: String
 
+    /// A failure with its reason.
     public init(_ kind: Kind, _ reason: String) {
         self.kind = kind
         self.reason = reason

@@ -11,6 +11,7 @@ public struct RetrySchedule: Sendable, Equatable {
     /// The longest pause that a server may ask for.
     public var longestAsked: Duration
 
+    /// A schedule; the defaults give up after about two minutes.
     public init(
         failures: Int = 6, connectionFailures: Int = 3, first: Duration = .seconds(1), longest: Duration = .seconds(30),
         longestAsked: Duration = .seconds(120)
