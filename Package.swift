@@ -5,7 +5,6 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
-    .define("DMS_INTERNAL_CHECKS", .when(traits: ["InternalChecks"])),
 ]
 
 /// `-O3` even in debug builds, so that tests run at speed; `-ffp-contract=off` so that a result never depends on
@@ -14,8 +13,8 @@ let kernelSettings: [CSetting] = [
     .unsafeFlags(["-O3", "-ffp-contract=off", "-Wall", "-Wextra", "-Wno-unused-parameter"])
 ]
 
-func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+func library(_ name: String, _ dependencies: [Target.Dependency] = [], _ more: [SwiftSetting] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict + more)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -73,7 +72,9 @@ let package = Package(
         library("DMSGrammar", ["DMSJSON", "DMSTokenizer"]),
         library("DMSCheckpoint", ["CDMSDigest", "DMSJSON", "DMSPolicy", "DMSTokenizer"]),
         library("DMSModel", ["DMSCheckpoint", "DMSPolicy", "DMSTensor"]),
-        library("DMSCache", ["DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor"]),
+        library(
+            "DMSCache", ["DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor"],
+            [.define("DMS_INTERNAL_CHECKS", .when(traits: ["InternalChecks"]))]),
         library(
             "DMSEngine",
             [
