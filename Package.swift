@@ -70,7 +70,7 @@ let package = Package(
         library("DMSTensor", ["CDMSKernels"]),
         library("DMSTokenizer", ["DMSJSON"]),
         library("DMSGrammar", ["DMSJSON", "DMSTokenizer"]),
-        library("DMSCheckpoint", ["CDMSDigest", "DMSJSON", "DMSPolicy", "DMSTokenizer"]),
+        library("DMSCheckpoint", ["CDMSDigest", "DMSJSON", "DMSPolicy"]),
         library("DMSModel", ["DMSCheckpoint", "DMSPolicy", "DMSTensor"]),
         library(
             "DMSCache", ["DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor"],

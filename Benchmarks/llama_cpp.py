@@ -70,7 +70,8 @@ def run_dms(options, figures):
                 figures.add(f"decode at {0 if context == 1 else context}", side, run["decode_tokens_per_second"])
     if options.sequences:
         batch = ["--context", str(options.batch_context), "--sequences", str(options.sequences), "--fill", "synthetic"]
-        for run in json.loads(output_of(common + batch))["batches"]["runs"]:
+        batches = json.loads(output_of(common + batch))["batches"]
+        for run in [run for batch in batches for run in batch["runs"]]:
             side = "dms, evicting" if run["mode"] == "dms" else "dms"
             figures.add(f"{options.sequences} sequences at {options.batch_context}", side, run["tokens_per_second"])
 

@@ -145,7 +145,7 @@ def main():
         return
     cases = [("dense", "pretrain", 1024, 4), ("gated", "retrofit", 1024, 2)]
     if options.long:
-        cases += [("gated", "retrofit", 2048, 1), ("gated", "retrofit", 4096, 1)]
+        cases += [("gated", "retrofit", 1024, 1), ("gated", "retrofit", 2048, 1), ("gated", "retrofit", 4096, 1)]
     print("step   tokens      dms        PyTorch    ratio   memory of dms, PyTorch")
     for kind, verb, context, batch in cases:
         for _ in range(options.rounds):

@@ -4,7 +4,7 @@
     swift build && python3 Scripts/check-documentation.py [--list]
 
 Counts what somebody wrote: nothing that the compiler made, and no member that a protocol of the standard library asks for and
-that means what it says there (`description`, `==`, `next()`). --list names what has none.
+that means what it says there (`description`, `==`). --list names what has none.
 """
 import json
 import os

@@ -50,7 +50,16 @@ def main():
     count, tokens = (int(value) for value in (sys.argv[5:] + ["1000", "1000"][len(sys.argv) - 5:]))
     beginnings = starts(text, count)
     process, address = serve(dms, model)
+    try:
+        write(address, beginnings, tokens, output)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def write(address, beginnings, tokens, output):
     name = json.load(urllib.request.urlopen(address + "/models"))["data"][0]["id"]
+    count = len(beginnings)
 
     def sample(index):
         body = {"model": name, "prompt": beginnings[index], "max_tokens": tokens, "temperature": 1,
@@ -62,20 +71,20 @@ def main():
         return beginnings[index] + answer["choices"][0]["text"], answer["usage"]["completion_tokens"]
 
     written = 0
-    try:
-        with open(output + ".partial", "w", encoding="utf-8") as file:
-            with concurrent.futures.ThreadPoolExecutor(STREAMS) as pool:
-                for done, (text, sampled) in enumerate(pool.map(sample, range(count)), 1):
-                    file.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
-                    written += sampled
-                    if sys.stderr.isatty():
-                        print(f"\r{done} of {count} texts, {written} tokens", end="", file=sys.stderr)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(output + ".partial", output)
-    finally:
-        process.terminate()
-        process.wait()
+    with open(output + ".partial", "w", encoding="utf-8") as file:
+        pool = concurrent.futures.ThreadPoolExecutor(STREAMS)
+        try:
+            for done, (text, sampled) in enumerate(pool.map(sample, range(count)), 1):
+                file.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
+                written += sampled
+                if sys.stderr.isatty():
+                    print(f"\r{done} of {count} texts, {written} tokens", end="", file=sys.stderr)
+        finally:
+            # After a failure nothing else is asked for.
+            pool.shutdown(cancel_futures=True)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(output + ".partial", output)
     print(f"{output}: {count} texts, {written} tokens")
 
 

@@ -170,7 +170,7 @@ class Client:
     def __init__(self, dms, hub):
         self.dms, self.hub = dms, hub
         self.folder = tempfile.TemporaryDirectory()
-        self.environment = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
+        self.environment = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "HUGGING", "TRANSFORMERS_"))}
         self.environment.update(HF_HOME=self.folder.name, HF_ENDPOINT=hub.url)
 
     def start(self, *arguments):

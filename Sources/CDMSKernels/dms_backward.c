@@ -26,8 +26,6 @@ const dms_training_kernels *dms_training_kernels_for(dms_isa isa) {
     }
 }
 
-static size_t ceiling_divide(size_t value, size_t divisor) { return (value + divisor - 1) / divisor; }
-
 // MARK: RMSNorm
 
 typedef struct {
@@ -42,11 +40,11 @@ typedef struct {
 } norm_t;
 
 static size_t stretch_rows(size_t rows) {
-    return DMS_MAX((size_t)STRETCH_ROWS, ceiling_divide(rows, MOST_STRETCHES));
+    return DMS_MAX((size_t)STRETCH_ROWS, dms_ceiling_divide(rows, MOST_STRETCHES));
 }
 
 size_t dms_rms_norm_backward_partials(size_t rows, size_t columns) {
-    return ceiling_divide(rows, stretch_rows(rows)) * columns;
+    return dms_ceiling_divide(rows, stretch_rows(rows)) * columns;
 }
 
 static void norm_stretch(void *info, size_t index, size_t worker) {
@@ -68,7 +66,7 @@ void dms_rms_norm_backward(dms_context *context, const float *x, size_t x_stride
                    .grad_y_stride = grad_y_stride, .rows = rows, .columns = columns,
                    .stretch_rows = stretch_rows(rows), .eps = eps, .grad_x = grad_x, .grad_x_stride = grad_x_stride,
                    .accumulate = accumulate, .partials = grad_weight ? partials : NULL};
-    size_t stretches = ceiling_divide(rows, call.stretch_rows);
+    size_t stretches = dms_ceiling_divide(rows, call.stretch_rows);
     if (rows * columns < DMS_PARALLEL_ELEMENTS) {
         for (size_t i = 0; i < stretches; ++i) norm_stretch(&call, i, 0);
     } else {
@@ -122,7 +120,7 @@ static void embedding_stripe(void *info, size_t index, size_t worker) {
 void dms_embedding_backward(dms_context *context, const int32_t *ids, size_t rows, const float *grad_y,
                             size_t grad_y_stride, size_t columns, float *grad_table) {
     embedding_t call = {context->rows, ids, grad_y, rows, grad_y_stride, columns, grad_table};
-    size_t stripes = ceiling_divide(columns, STRIPE_COLUMNS);
+    size_t stripes = dms_ceiling_divide(columns, STRIPE_COLUMNS);
     if (rows * columns < DMS_PARALLEL_ELEMENTS) {
         for (size_t i = 0; i < stripes; ++i) embedding_stripe(&call, i, 0);
     } else {

@@ -47,6 +47,8 @@ static inline size_t dms_round_up(size_t value, size_t multiple) {
     return (value + multiple - 1) / multiple * multiple;
 }
 
+static inline size_t dms_ceiling_divide(size_t value, size_t divisor) { return (value + divisor - 1) / divisor; }
+
 static inline float dms_bf16_to_f32(uint16_t value) {
     uint32_t bits = (uint32_t)value << 16;
     float result;

@@ -41,8 +41,6 @@ const dms_linear_kernels *dms_linear_kernels_for(dms_isa isa) {
     }
 }
 
-static size_t dms_ceiling_divide(size_t value, size_t divisor) { return (value + divisor - 1) / divisor; }
-
 static const dms_linear_path *dms_path(const dms_context *context, dms_precision precision, int grouped) {
     if (grouped) return &context->linear->grouped[precision];
     return precision == DMS_PRECISION_BF16 ? &context->linear->bf16 : &context->linear->fp32;
@@ -120,18 +118,11 @@ typedef struct dms_region {
     size_t first, end;       // outputs
 } dms_region;
 
-static size_t dms_chunks(const dms_linear_pass *pass, const dms_linear_output *output) {
-    return dms_ceiling_divide(output->out_features, pass->chunk);
-}
-
 // Consecutive tasks take the same outputs for successive rows: weights come from memory once.
 static dms_region dms_region_at(const dms_linear_pass *pass, size_t index) {
-    size_t chunk = index / pass->row_blocks, row_block = index % pass->row_blocks;
-    dms_region region = {.output = pass->args->outputs};
-    while (chunk >= dms_chunks(pass, region.output)) chunk -= dms_chunks(pass, region.output++);
-    region.first = chunk * pass->chunk;
-    region.end = DMS_MIN(region.first + pass->chunk, region.output->out_features);
-    region.first_row = row_block * pass->rows_per_block;
+    dms_outputs outputs = dms_chunk_at(pass->args, pass->chunk, index / pass->row_blocks);
+    dms_region region = {.output = outputs.output, .first = outputs.first, .end = outputs.end};
+    region.first_row = index % pass->row_blocks * pass->rows_per_block;
     region.rows = DMS_MIN(pass->rows_per_block, pass->rows - region.first_row);
     return region;
 }
@@ -232,7 +223,30 @@ static void dms_linear_task(void *info, size_t index, size_t worker) {
 
 // MARK: A call
 
-static void dms_run(dms_context *context, int serial, size_t count, dms_task task, void *info) {
+size_t dms_all_outputs(const dms_linear_args *args) {
+    size_t outputs = 0;
+    for (size_t o = 0; o < args->output_count; ++o) outputs += args->outputs[o].out_features;
+    return outputs;
+}
+
+size_t dms_chunk_count(const dms_linear_args *args, size_t chunk) {
+    size_t chunks = 0;
+    for (size_t o = 0; o < args->output_count; ++o) chunks += dms_ceiling_divide(args->outputs[o].out_features, chunk);
+    return chunks;
+}
+
+dms_outputs dms_chunk_at(const dms_linear_args *args, size_t chunk, size_t index) {
+    const dms_linear_output *output = args->outputs;
+    for (size_t chunks; index >= (chunks = dms_ceiling_divide(output->out_features, chunk)); ++output) index -= chunks;
+    size_t first = index * chunk;
+    return (dms_outputs){output, first, DMS_MIN(first + chunk, output->out_features)};
+}
+
+int dms_is_little(const dms_linear_args *args, size_t rows) {
+    return rows * args->in_features * dms_all_outputs(args) <= DMS_SERIAL_PRODUCTS;
+}
+
+void dms_run_tasks(dms_context *context, int serial, size_t count, dms_task task, void *info) {
     if (serial) {
         for (size_t i = 0; i < count; ++i) task(info, i, 0);
     } else {
@@ -254,14 +268,11 @@ static void dms_divide(dms_linear_pass *pass, size_t outputs, size_t threads) {
 }
 
 static void dms_run_pass(dms_context *context, dms_linear_pass *pass) {
-    const dms_linear_args *args = pass->args;
-    size_t outputs = 0, chunks = 0;
-    for (size_t o = 0; o < args->output_count; ++o) outputs += args->outputs[o].out_features;
-    dms_divide(pass, outputs, (size_t)context->threads);
-    for (size_t o = 0; o < args->output_count; ++o) chunks += dms_chunks(pass, &args->outputs[o]);
-    int serial = pass->rows * args->in_features * outputs <= DMS_SERIAL_PRODUCTS;
-    dms_run(context, serial, dms_ceiling_divide(pass->rows, pass->rows_per_prepare), dms_prepare_task, pass);
-    dms_run(context, serial, chunks * pass->row_blocks, dms_linear_task, pass);
+    dms_divide(pass, dms_all_outputs(pass->args), (size_t)context->threads);
+    size_t chunks = dms_chunk_count(pass->args, pass->chunk);
+    int serial = dms_is_little(pass->args, pass->rows);
+    dms_run_tasks(context, serial, dms_ceiling_divide(pass->rows, pass->rows_per_prepare), dms_prepare_task, pass);
+    dms_run_tasks(context, serial, chunks * pass->row_blocks, dms_linear_task, pass);
 }
 
 static size_t dms_prepared_bytes(const dms_linear_path *path, size_t rows, size_t in_features) {
@@ -288,9 +299,10 @@ static int dms_takes_tiles(const dms_context *context, dms_precision precision, 
 }
 
 size_t dms_linear_scratch_bytes(const dms_context *context, size_t rows, size_t in_features, dms_precision precision) {
-    size_t floats = dms_path_scratch_bytes(context, dms_path(context, precision, 0), rows, in_features);
+    size_t floats = dms_takes_tiles(context, precision, 0)
+                        ? dms_tile_scratch_bytes(context, rows, in_features)
+                        : dms_path_scratch_bytes(context, dms_path(context, precision, 0), rows, in_features);
     size_t grouped = dms_path_scratch_bytes(context, dms_path(context, precision, 1), rows, in_features);
-    if (dms_takes_tiles(context, precision, 0)) floats = dms_tile_scratch_bytes(context, rows, in_features);
     return DMS_MAX(floats, grouped);
 }
 

@@ -76,6 +76,19 @@ extern const dms_linear_kernels dms_linear_avx512_bf16;
 extern const dms_linear_kernels dms_linear_amx;
 extern const dms_linear_kernels dms_linear_portable_tiles;
 
+// How both drivers divide the outputs of a call: each layer into chunks of so many outputs, one after the other.
+typedef struct dms_outputs {
+    const dms_linear_output *output;
+    size_t first, end;
+} dms_outputs;
+
+size_t dms_all_outputs(const dms_linear_args *args);
+size_t dms_chunk_count(const dms_linear_args *args, size_t chunk);
+dms_outputs dms_chunk_at(const dms_linear_args *args, size_t chunk, size_t index);
+// Little work takes less time than waking a thread.
+int dms_is_little(const dms_linear_args *args, size_t rows);
+void dms_run_tasks(dms_context *context, int serial, size_t count, dms_task task, void *info);
+
 void dms_prepare_fp32(const float *x, size_t count, size_t padded, void *prepared);
 // Rounded to BF16 and widened again, for instruction sets that multiply in FP32.
 void dms_prepare_rounded(const float *x, size_t count, size_t padded, void *prepared);

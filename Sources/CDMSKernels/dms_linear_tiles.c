@@ -15,13 +15,8 @@ enum {
     DMS_TASKS_PER_THREAD = 4,
     // Panels of a task at most.
     DMS_PANELS_PER_TASK = 8,
-    // Fewer multiply-adds than this take less time than waking a thread.
-    DMS_SERIAL_PRODUCTS = 65536,
-    DMS_LINE_BYTES = 64,
     DMS_SUMS_OF_GROUP = DMS_TILE_SUMS * DMS_TILE_OUTPUT_BLOCKS,
 };
-
-static size_t dms_ceiling_divide(size_t value, size_t divisor) { return (value + divisor - 1) / divisor; }
 
 // One pass of a call: up to DMS_ROWS_PER_PASS rows.
 typedef struct dms_tile_pass {
@@ -56,18 +51,11 @@ typedef struct dms_tile_region {
     size_t first, end;
 } dms_tile_region;
 
-static size_t dms_tile_chunks(const dms_tile_pass *pass, const dms_linear_output *output) {
-    return dms_ceiling_divide(output->out_features, pass->chunk);
-}
-
 // Consecutive tasks take the same outputs for successive rows: weights come from memory once.
 static dms_tile_region dms_tile_region_at(const dms_tile_pass *pass, size_t index) {
-    size_t chunk = index / pass->group_blocks, block = index % pass->group_blocks;
-    dms_tile_region region = {.output = pass->args->outputs};
-    while (chunk >= dms_tile_chunks(pass, region.output)) chunk -= dms_tile_chunks(pass, region.output++);
-    region.first = chunk * pass->chunk;
-    region.end = DMS_MIN(region.first + pass->chunk, region.output->out_features);
-    region.first_group = block * pass->groups_per_task;
+    dms_outputs outputs = dms_chunk_at(pass->args, pass->chunk, index / pass->group_blocks);
+    dms_tile_region region = {.output = outputs.output, .first = outputs.first, .end = outputs.end};
+    region.first_group = index % pass->group_blocks * pass->groups_per_task;
     region.groups = DMS_MIN(pass->groups_per_task, pass->groups - region.first_group);
     return region;
 }
@@ -117,9 +105,9 @@ static void dms_run_tile_panel(const dms_tile_pass *pass, const dms_tile_region 
     const uint16_t *rows = pass->prepared + region->first_group * pass->group_elements;
     size_t block = region->groups <= DMS_GROUPS_OF_ONE_SWEEP ? DMS_MAX(in_features, (size_t)1) : DMS_INPUTS_PER_BLOCK;
     size_t blocks = DMS_MAX(dms_ceiling_divide(in_features, block), (size_t)1);
-    size_t next = n + DMS_TILE_PANEL;
+    size_t next = DMS_MIN(n + DMS_TILE_PANEL, region->end);
     const char *fetch = (const char *)dms_weights_at(pass, output, next);
-    size_t fetch_bytes = next < region->end ? DMS_MIN(region->end - next, (size_t)DMS_TILE_PANEL) * in_features * 2 : 0;
+    size_t fetch_bytes = DMS_MIN(region->end - next, (size_t)DMS_TILE_PANEL) * in_features * sizeof(uint16_t);
     for (size_t i = 0; i < blocks; ++i) {
         size_t first = i * block;
         panel.inputs = DMS_MIN(block, in_features - first);
@@ -158,23 +146,12 @@ static void dms_divide_tiles(dms_tile_pass *pass, size_t outputs, size_t threads
     pass->chunk = DMS_MIN(chunk, (size_t)DMS_PANELS_PER_TASK * DMS_TILE_PANEL);
 }
 
-static void dms_run(dms_context *context, int serial, size_t count, dms_task task, void *info) {
-    if (serial) {
-        for (size_t i = 0; i < count; ++i) task(info, i, 0);
-    } else {
-        dms_parallel(context, count, task, info);
-    }
-}
-
 static void dms_run_tile_pass(dms_context *context, dms_tile_pass *pass) {
-    const dms_linear_args *args = pass->args;
-    size_t outputs = 0, chunks = 0;
-    for (size_t o = 0; o < args->output_count; ++o) outputs += args->outputs[o].out_features;
-    dms_divide_tiles(pass, outputs, (size_t)context->threads);
-    for (size_t o = 0; o < args->output_count; ++o) chunks += dms_tile_chunks(pass, &args->outputs[o]);
-    int serial = pass->rows * args->in_features * outputs <= DMS_SERIAL_PRODUCTS;
-    dms_run(context, serial || pass->groups == 1, pass->groups, dms_prepare_group, pass);
-    dms_run(context, serial, chunks * pass->group_blocks, dms_tile_task, pass);
+    dms_divide_tiles(pass, dms_all_outputs(pass->args), (size_t)context->threads);
+    size_t chunks = dms_chunk_count(pass->args, pass->chunk);
+    int serial = dms_is_little(pass->args, pass->rows);
+    dms_run_tasks(context, serial || pass->groups == 1, pass->groups, dms_prepare_group, pass);
+    dms_run_tasks(context, serial, chunks * pass->group_blocks, dms_tile_task, pass);
 }
 
 static size_t dms_tile_prepared_bytes(size_t rows, size_t in_features) {
@@ -184,12 +161,12 @@ static size_t dms_tile_prepared_bytes(size_t rows, size_t in_features) {
 
 size_t dms_tile_scratch_bytes(const dms_context *context, size_t rows, size_t in_features) {
     size_t sums = (size_t)DMS_GROUPS_PER_TASK * DMS_SUMS_OF_GROUP * sizeof(float) * (size_t)context->threads;
-    return DMS_LINE_BYTES + dms_tile_prepared_bytes(rows, in_features) + sums;
+    return DMS_CACHE_LINE + dms_tile_prepared_bytes(rows, in_features) + sums;
 }
 
 void dms_tile_linear(dms_context *context, const dms_tile_kernels *kernels, const dms_linear_args *args) {
     dms_tile_pass pass = {.args = args, .kernels = kernels};
-    char *scratch = (char *)dms_round_up((size_t)args->scratch, DMS_LINE_BYTES);
+    char *scratch = (char *)dms_round_up((size_t)args->scratch, DMS_CACHE_LINE);
     pass.prepared = (uint16_t *)scratch;
     pass.group_elements = dms_group_elements(args->in_features);
     pass.sums = (float *)(scratch + dms_tile_prepared_bytes(args->rows, args->in_features));

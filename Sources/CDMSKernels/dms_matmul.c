@@ -21,8 +21,6 @@ enum {
     ALIGNMENT = 64,
 };
 
-static size_t ceiling_divide(size_t value, size_t divisor) { return (value + divisor - 1) / divisor; }
-
 const dms_matmul_kernels *dms_matmul_kernels_for(dms_isa isa) {
     switch (isa) {
 #if DMS_X86
@@ -64,7 +62,7 @@ typedef struct {
 
 // Whole panels, so that only the last pass has a part of one.
 static size_t most_lines(size_t lines, size_t width) {
-    return DMS_MIN(PASS_LINES / width, ceiling_divide(lines, width)) * width;
+    return DMS_MIN(PASS_LINES / width, dms_ceiling_divide(lines, width)) * width;
 }
 
 static void plan_call(call_t *call, const dms_context *context, const dms_matmul_args *args) {
@@ -94,7 +92,7 @@ size_t dms_matmul_scratch_bytes(const dms_context *context, const dms_matmul_arg
 
 static size_t block_words(const call_t *call, size_t block) {
     size_t depth = DMS_MIN(call->block_depth, call->depth - block * call->block_depth);
-    return ceiling_divide(depth, call->path->word_depth);
+    return dms_ceiling_divide(depth, call->path->word_depth);
 }
 
 // The packed panels of a block, from the one that begins with line `first` of the pass on.
@@ -107,9 +105,9 @@ static void plan_tiles(call_t *call) {
     size_t rows = dms_round_up(TILE_ROWS, call->rows.width), columns = dms_round_up(TILE_COLUMNS, call->columns.width);
     for (;;) {
         // As equal as whole panels allow.
-        size_t down = ceiling_divide(call->rows.count, rows), across = ceiling_divide(call->columns.count, columns);
-        rows = dms_round_up(ceiling_divide(call->rows.count, down), call->rows.width);
-        columns = dms_round_up(ceiling_divide(call->columns.count, across), call->columns.width);
+        size_t down = dms_ceiling_divide(call->rows.count, rows), across = dms_ceiling_divide(call->columns.count, columns);
+        rows = dms_round_up(dms_ceiling_divide(call->rows.count, down), call->rows.width);
+        columns = dms_round_up(dms_ceiling_divide(call->columns.count, across), call->columns.width);
         int smallest = rows == call->rows.width && columns == call->columns.width;
         if (down * across >= PASS_TILES || smallest) break;
         if (columns > call->columns.width && (columns >= rows || rows == call->rows.width)) {
@@ -120,7 +118,7 @@ static void plan_tiles(call_t *call) {
     }
     call->tile_rows = rows;
     call->tile_columns = columns;
-    call->tiles_across = ceiling_divide(call->columns.count, columns);
+    call->tiles_across = dms_ceiling_divide(call->columns.count, columns);
 }
 
 // MARK: Tasks
@@ -175,7 +173,7 @@ static void enter_lines(const call_t *call, lines_t *lines, size_t first, size_t
     lines->count = DMS_MIN(most, end - first);
     size_t panel_words = lines->width * DMS_MIN(call->depth, call->block_depth) / call->path->word_depth;
     lines->group = DMS_MAX(PACK_WORDS / DMS_MAX(panel_words, (size_t)1), (size_t)1) * lines->width;
-    lines->groups = ceiling_divide(lines->count, lines->group);
+    lines->groups = dms_ceiling_divide(lines->count, lines->group);
 }
 
 static void clear_product(const dms_matmul_args *args) {
@@ -195,14 +193,14 @@ void dms_matmul(dms_context *context, const dms_matmul_args *args) {
     for (size_t k = 0; k < args->depth; k += call.pass_depth) {
         call.first_depth = k;
         call.depth = DMS_MIN(call.pass_depth, args->depth - k);
-        call.blocks = ceiling_divide(call.depth, call.block_depth);
+        call.blocks = dms_ceiling_divide(call.depth, call.block_depth);
         for (size_t row = 0; row < args->rows; row += call.pass_rows) {
             enter_lines(&call, &call.rows, row, args->rows, call.pass_rows);
             for (size_t column = 0; column < args->columns; column += call.pass_columns) {
                 enter_lines(&call, &call.columns, column, args->columns, call.pass_columns);
                 plan_tiles(&call);
                 run(context, serial, (call.rows.groups + call.columns.groups) * call.blocks, pack_task, &call);
-                run(context, serial, ceiling_divide(call.rows.count, call.tile_rows) * call.tiles_across, tile_task,
+                run(context, serial, dms_ceiling_divide(call.rows.count, call.tile_rows) * call.tiles_across, tile_task,
                     &call);
                 call.rows.groups = 0;
             }

@@ -46,11 +46,13 @@ public struct CheckpointError: Error, Equatable, Sendable, CustomStringConvertib
         return "\(place): found \(found); required: \(required)"
     }
 
-    static func clipped(_ text: String, to count: Int) -> String {
-        guard text.unicodeScalars.count > count else { return text }
+    /// A text from outside, cut to so many scalars, with what JSON would leave as it is and terminals obey replaced.
+    package static func clipped(_ text: String, to count: Int) -> String {
         var clipped = String.UnicodeScalarView()
-        clipped.append(contentsOf: text.unicodeScalars.prefix(count))
-        return String(clipped) + "…"
+        for scalar in text.unicodeScalars.prefix(count) {
+            clipped.append((0x7F...0x9F).contains(scalar.value) ? "\u{FFFD}" : scalar)
+        }
+        return String(clipped) + (text.unicodeScalars.count > count ? "…" : "")
     }
 
     /// A value from a file as an error message shows it: its JSON text, cut to a readable length.

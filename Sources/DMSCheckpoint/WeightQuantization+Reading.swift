@@ -32,7 +32,7 @@ extension WeightQuantization {
             }
         }
         let ignored = reader.value("ignore") == nil ? [] : try reader.names("ignore")
-        return WeightQuantization(linear: linear, named: named, ignored: ignored)
+        return WeightQuantization(linear: linear, named: named, ignored: Set(ignored))
     }
 
     private static func scheme(_ group: ConfigurationReader) throws(CheckpointError) -> Scheme {

@@ -27,10 +27,10 @@ public struct WeightQuantization: Hashable, Sendable {
     public let linear: Scheme?
     /// Of layers by their names, such as `lm_head`.
     public let named: [String: Scheme]
-    /// Names of layers that are left alone, in the order of the file.
-    public let ignored: [String]
+    /// Names of layers that are left alone.
+    public let ignored: Set<String>
 
-    public init(linear: Scheme?, named: [String: Scheme] = [:], ignored: [String] = []) {
+    public init(linear: Scheme?, named: [String: Scheme] = [:], ignored: Set<String> = []) {
         self.linear = linear
         self.named = named
         self.ignored = ignored
@@ -61,7 +61,7 @@ public struct WeightQuantization: Hashable, Sendable {
         return JSONObject([
             "quant_method": .string(Self.method), "format": .string(Self.layout),
             "quantization_status": .string("compressed"), "config_groups": .object(object),
-            "ignore": .array(ignored.map { .string($0) }), "kv_cache_scheme": .null,
+            "ignore": .array(ignored.sorted().map { .string($0) }), "kv_cache_scheme": .null,
             "global_compression_ratio": .null,
         ])
     }

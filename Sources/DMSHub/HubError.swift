@@ -1,3 +1,4 @@
+import DMSCheckpoint
 import DMSJSON
 
 /// Why a model could not be fetched from a hub, or found in the cache.
@@ -45,6 +46,6 @@ public struct HubError: Error, Equatable, Sendable, CustomStringConvertible {
 
     /// Text from a server as a message shows it: control characters escaped, length bounded.
     static func quoted(_ text: String) -> String {
-        JSONValue.string(text.unicodeScalars.count > 160 ? "\(text.prefix(160))…" : text).text()
+        JSONValue.string(CheckpointError.clipped(text, to: 160)).text()
     }
 }

@@ -66,7 +66,8 @@ struct ChartScale {
 
     private static func logarithmicTicks(_ low: Double, _ high: Double) -> [Double] {
         var fine: [Double] = []
-        var power = pow(10, floor(log10(low)))
+        // Below, powers of ten are 0 and would stay so.
+        var power = pow(10, floor(log10(max(low, .leastNormalMagnitude))))
         while power <= high {
             fine += [1.0, 2, 5].map { $0 * power }.filter { $0 >= low && $0 <= high }
             power *= 10

@@ -18,9 +18,9 @@ public enum Figures {
 
     /// A number with a fixed count of decimals.
     public static func fixed(_ value: Double, _ decimals: Int) -> String {
-        guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
         var scale = 1.0
         for _ in 0..<decimals { scale *= 10 }
+        guard value.isFinite, abs(value) * scale < 9e18 else { return "\(value)" }
         let scaled = Int64((abs(value) * scale).rounded())
         let sign = value < 0 && scaled > 0 ? "-" : ""
         if decimals == 0 { return "\(sign)\(scaled)" }

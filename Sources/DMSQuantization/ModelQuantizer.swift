@@ -87,7 +87,7 @@ public struct ModelQuantizer {
         _ = try written.dmsMetadata()
         try staging.finish()
         return Summary(
-            layers: map.count { $0.name.hasSuffix(".weight_packed") }, sourceBytes: source.weights.byteCount,
+            layers: written.configuration.linearLayers.count, sourceBytes: source.weights.byteCount,
             bytes: written.weights.byteCount)
     }
 

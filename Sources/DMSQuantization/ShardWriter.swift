@@ -24,12 +24,11 @@ struct ShardWriter {
     /// - Parameters:
     ///   - source: A file of the model as it is.
     ///   - onBytes: Told of every piece of the source that is done, in bytes.
-    /// - Returns: The names of the tensors that were written.
+    /// - Returns: The tensors that were written.
     /// - Throws: `CheckpointError` for weights that are not finite and what cannot be written, `MemoryError`.
     func write(_ source: SafetensorsFile, to path: String, onBytes: (Int) -> Void) throws -> [TensorDeclaration] {
         let (declarations, contents) = try contents(of: source)
-        let largest = source.tensors.map { plan.layer(of: $0) == nil ? 0 : $0.shape[1] }.max() ?? 0
-        let pieceElements = max(Self.piece, largest, plan.configuration.hiddenSize)
+        let pieceElements = max(Self.piece, plan.configuration.linearLayers.map(\.inputs).max() ?? 1)
         let floats = try HostBuffer(byteCount: pieceElements * 4)
         let codes = try HostBuffer(byteCount: pieceElements * 4)
         try SafetensorsWriter.write(to: path, tensors: declarations) { (declaration, output) throws(CheckpointError) in

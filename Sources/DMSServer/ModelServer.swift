@@ -4,6 +4,7 @@ import HummingbirdCore
 public import Logging
 import NIOCore
 import ServiceLifecycle
+import Synchronization
 import UnixSignals
 
 /// Serves a model over HTTP, as OpenAI's clients expect it.
@@ -45,14 +46,18 @@ public struct ModelServer: Sendable {
     /// - Parameter onListening: Called with the port once requests are served.
     /// - Throws: ``ListeningError`` when the address cannot be listened on.
     public func run(onListening: @escaping @Sendable (Int) -> Void = { _ in }) async throws {
-        let group = services(signals: [.sigterm, .sigint], onListening: onListening)
+        let listening = Listening()
+        let group = services(signals: [.sigterm, .sigint]) { port in
+            listening.began.store(true, ordering: .relaxed)
+            onListening(port)
+        }
         do {
             try await group.run()
         } catch is CancellationError {
             // The grace period was over before every connection was closed.
         } catch {
             await model.engine.shutDown()
-            guard let error = error as? IOError else { throw error }
+            if listening.began.load(ordering: .relaxed) { throw error }
             throw ListeningError(error, host: configuration.host, port: configuration.port)
         }
         await model.engine.shutDown()
@@ -93,4 +98,9 @@ public struct ModelServer: Sendable {
             onServerRunning: { channel in onListening(channel.localAddress?.port ?? configuration.port) },
             logger: logger)
     }
+}
+
+/// Whether a server has come so far.
+private final class Listening: Sendable {
+    let began = Atomic<Bool>(false)
 }

@@ -101,7 +101,7 @@ struct BenchPlan {
     let batches: [BatchWorkload]
 
     init(_ options: BenchOptions, compute: ComputeOptions, cache: CacheOptions) throws {
-        let kernels = try CPUKernels(threads: compute.threads)
+        let kernels = try CPUKernels(threads: compute.threads, instructionSet: options.instructionSet)
         threads = kernels.threads
         backend = kernels.name
         let source = try Self.source(options, compute, kernels)

@@ -1,6 +1,6 @@
 public import ArgumentParser
 public import DMSEngine
-import DMSTensor
+public import DMSTensor
 
 /// What `dms bench` measures.
 struct BenchOptions: ParsableArguments {
@@ -50,6 +50,12 @@ struct BenchOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("The window of that gate, in tokens. (default: 256)", valueName: "tokens"))
     var window: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "portable, neon, avx2, avx512, avx512-bf16 or amx: the kernels that run, to see what they are worth. "
+                + "(default: the fastest this processor has)", valueName: "name"))
+    var instructionSet: CPUKernels.InstructionSet?
 
     @Flag(help: "Also run the dense reference cache.")
     var dense = false
@@ -130,4 +136,11 @@ enum WeightType: String, CaseIterable, ExpressibleByArgument {
     var scalar: ScalarType { self == .fp32 ? .float32 : .bfloat16 }
 
     var integers: GroupedFormat.IntegerType? { self == .int8 ? .int8 : self == .int4 ? .int4 : nil }
+}
+
+extension CPUKernels.InstructionSet: ExpressibleByArgument {
+    public init?(argument: String) {
+        guard let set = Self.allCases.first(where: { $0.description == argument }) else { return nil }
+        self = set
+    }
 }

@@ -22,7 +22,7 @@ struct InspectPage {
     private var options: InspectPageOptions { command.report }
     private var kvType: ScalarType { command.cache.type(for: command.compute.precision) }
     private var seed: UInt64 { options.seed ?? 0 }
-    private var name: String { modelPath.split(separator: "/").last.map(String.init) ?? modelPath }
+    private var name: String { ModelName.ofFolder(modelPath) }
 
     init(_ command: InspectCommand, modelPath: String) throws {
         self.command = command

@@ -34,7 +34,7 @@ struct InspectPageOptions: ParsableArguments {
     @Option(help: "perplexity (needs --corpus) or recall: what is measured besides; may be repeated.")
     var measure: [InspectMeasure] = []
 
-    @Option(help: ArgumentHelp("A model to compare with, run densely; for --measure.", valueName: "dir"))
+    @Option(help: HubOptions.help("A model to compare with, run densely; for --measure"))
     var base: String?
 
     @Option(

@@ -105,7 +105,10 @@ struct InspectReport {
         for layer in configuration.linearLayers {
             if let scheme = quantization.scheme(of: layer.name) { counts[scheme, default: 0] += 1 }
         }
-        return counts.sorted { $0.value > $1.value }.map { scheme, count in
+        let sorted = counts.sorted {
+            ($1.value, $0.key.bits, $0.key.groupSize) < ($0.value, $1.key.bits, $1.key.groupSize)
+        }
+        return sorted.map { scheme, count in
             "\(count) layers as int\(scheme.bits) in groups of \(scheme.groupSize)"
         }.joined(separator: ", ")
     }

@@ -1,6 +1,6 @@
 import DMSHub
 
-/// Turns what people call a model into the folder it lies in; the only place that knows there are hubs.
+/// Turns what people call a model into the folder it lies in; the only place beside 'dms pull' that knows there are hubs.
 struct ModelResolver {
     let isOffline: Bool
 

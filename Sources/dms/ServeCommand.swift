@@ -130,8 +130,7 @@ struct ServeCommand: AsyncParsableCommand, ModelUsing {
         defer { withExtendedLifetime(sessions) {} }
         let engine = try engine(loaded, sessions?.folder)
         let served = try ServedModel(
-            name: modelName ?? ModelName.ofFolder(path), engine: engine,
-            generation: loaded.directory.generationConfiguration, chatTemplate: chatTemplate)
+            name: modelName ?? ModelName.ofFolder(path), engine: engine, chatTemplate: chatTemplate)
         let configuration = try ServerConfiguration(
             host: host, port: port, keys: keys, allowedHosts: allowHost, limits: try limits.limits(),
             maximumConnections: limits.maxConnections, idleTimeout: .seconds(limits.idleTimeout),
@@ -151,8 +150,7 @@ struct ServeCommand: AsyncParsableCommand, ModelUsing {
     private func engine(_ loaded: LoadedModel, _ sessions: SessionFolder?) throws -> Engine {
         do {
             return try Engine(
-                loaded.model, tokenizer: loaded.tokenizer, configuration: try engineConfiguration(), sessions: sessions,
-                eviction: noEvict ? .off : .model)
+                loaded, configuration: try engineConfiguration(), sessions: sessions, eviction: noEvict ? .off : .model)
         } catch let error as ParameterError where error.field == "budgetBytes" {
             throw ConsoleError("--kv-budget: found \(error.found) bytes, required \(error.required)")
         }

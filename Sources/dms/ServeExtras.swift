@@ -45,9 +45,8 @@ struct ServeExtras: ParsableArguments {
     func openSessions(of loaded: LoadedModel) throws -> OpenSessions? {
         guard let sessions else { return nil }
         let lock = try SessionFolderLock(path: sessions)
-        let folder = SessionFolder(
-            path: sessions, fingerprint: try ModelFingerprint(loaded.directory, metadata: loaded.dms),
-            limits: try SessionLimits(count: maxSessions, bytes: maxSessionBytes.bytes))
+        let folder = try SessionFolder(
+            path: sessions, of: loaded, limits: try SessionLimits(count: maxSessions, bytes: maxSessionBytes.bytes))
         return OpenSessions(folder: folder, lock: lock)
     }
 

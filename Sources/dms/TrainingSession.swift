@@ -46,7 +46,8 @@ struct TrainingSession {
         _ trainer: Trainer, corpus: TrainingCorpus, source: String, type: TensorDataType, modelDigest: String
     ) throws {
         let run = TrainingRun(
-            trainer, folder: folder, source: source, type: type, saveEvery: options.saveEvery,
+            trainer, folder: folder, source: source, name: ModelName.ofFolder(source), type: type,
+            saveEvery: options.saveEvery,
             corpusDigest: corpus.digest, modelDigest: modelDigest, kernels: kernels, replicas: replicas)
         let progress = TrainingProgress(total: recipe.schedule.totalSteps)
         StopSignals.install()

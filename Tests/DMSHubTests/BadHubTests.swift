@@ -47,11 +47,23 @@ struct BadHubTests {
                     body: rest, closesAfter: request.number < 3 ? 1_100_000 : nil)
             })
         defer { fixture.hub.stop() }
-        #expect(fixture.isComplete(try await fixture.pull().path))
+        // One failure is forgiven, so two of them show that progress begins the count anew.
+        var retries = PullFixture.quick
+        retries.failures = 2
+        #expect(fixture.isComplete(try await fixture.pull(retries: retries).path))
         let offsets = fixture.weightRequests.map { $0.offset ?? 0 }
         #expect(offsets.count == 3)
         #expect(offsets == offsets.sorted())
         #expect(offsets[1] > 0)
+    }
+
+    @Test("the same bytes again and again are no progress")
+    func neverFurther() async throws {
+        let fixture = try PullFixture(
+            handler: Self.weights { _ in StubHub.Answer(body: PullFixture.weights, closesAfter: 1_500_000) })
+        defer { fixture.hub.stop() }
+        #expect(await fixture.failure()?.kind == .connection)
+        #expect(fixture.weightRequests.count == PullFixture.quick.failures)
     }
 
     @Test("silence ends a request, and what came before it is kept")

@@ -92,7 +92,8 @@ struct ListingTests {
     @Test(
         "a file without size or digest, or with one that is no digest, is refused when it is needed",
         arguments: [
-            #""size": 3"#, #""blobId": "BLOB""#, #""size": -1, "blobId": "BLOB""#, #""size": 3, "blobId": "../../x""#,
+            #""size": 3"#, #""blobId": "BLOB""#, #""size": -1, "blobId": "BLOB""#,
+            #""size": 9223372036854775807, "blobId": "BLOB""#, #""size": 3, "blobId": "../../x""#,
             #""size": 1e3, "blobId": "BLOB""#, #""size": 3, "lfs": {"sha256": "BLOB", "size": 3}, "blobId": "BLOB""#,
         ])
     func badDetails(details: String) throws {

@@ -32,14 +32,21 @@ struct PullFixture {
 
     func pull(
         _ model: String = "owner/name", output: String? = nil, variables: [String: String] = [:],
-        silence: Duration = .seconds(20)
+        silence: Duration = .seconds(20), retries: RetrySchedule = PullFixture.quick
     ) async throws -> PullResult {
         let variables = ["HF_HOME": folder.path, "HF_ENDPOINT": hub.url].merging(variables) { $1 }
-        return try await ModelPull(
-            try HubReference(parsing: model), environment: try HubEnvironment(variables), output: output,
-            retries: Self.quick,
-            transport: AsyncHTTPTransport(connectTimeout: .seconds(5), silenceTimeout: silence)
-        ) { events.append($0) }.run()
+        let transport = AsyncHTTPTransport(connectTimeout: .seconds(5), silenceTimeout: silence)
+        do {
+            let result = try await ModelPull(
+                try HubReference(parsing: model), environment: try HubEnvironment(variables), output: output,
+                retries: retries, transport: transport
+            ) { events.append($0) }.run()
+            await transport.close()
+            return result
+        } catch {
+            await transport.close()
+            throw error
+        }
     }
 
     /// The error that a pull ends with.

@@ -5,16 +5,6 @@ import Testing
 
 @Suite("Resuming and trying again, decided without a network")
 struct TransferDecisionTests {
-    @Test("what is asked for")
-    func start() {
-        #expect(ResumePlan.start(partial: 0, size: 10) == .whole)
-        #expect(ResumePlan.start(partial: 1, size: 10) == .from(1))
-        #expect(ResumePlan.start(partial: 9, size: 10) == .from(9))
-        #expect(ResumePlan.start(partial: 10, size: 10) == .verify)
-        #expect(ResumePlan.start(partial: 11, size: 10) == .discard)
-        #expect(ResumePlan.start(partial: 0, size: 0) == .verify)
-    }
-
     @Test("what is done with an answer")
     func reaction() {
         func reaction(_ status: Int, _ range: String? = nil, length: Int? = nil, offset: Int) -> ResumePlan.Reaction {
@@ -66,7 +56,7 @@ struct TransferDecisionTests {
 
     @Test("which statuses are tried again")
     func statuses() {
-        for status in [408, 429, 500, 502, 503, 504] { #expect(RetrySchedule.isWorthRetrying(status)) }
+        for status in [408, 425, 429, 500, 502, 503, 504, 520] { #expect(RetrySchedule.isWorthRetrying(status)) }
         for status in [200, 301, 400, 401, 403, 404, 410, 416, 501] { #expect(!RetrySchedule.isWorthRetrying(status)) }
     }
 

@@ -38,5 +38,7 @@ struct MarkupTests {
         #expect(Figures.short(12.3456) == "12.35")
         #expect(Figures.short(2) == "2")
         #expect(Figures.fixed(-0.004, 2) == "0.00")
+        // Too large for so many decimals in 64 bits.
+        #expect(Figures.fixed(5e14, 6) == "500000000000000.0")
     }
 }

@@ -80,6 +80,11 @@ struct ChatPromptTests {
             // An answer of nothing was given.
             let nothing = ChatMessage(role: .assistant, content: "")
             #expect(transcript.messages(prompt.tokens(first) + [marker]) == first + [nothing])
+            // A model may say the marker of a beginning in the middle of an answer, and that begins nothing.
+            let beginning = try #require(prompt.tokens([ChatMessage(role: .user, content: "a")]).first { $0 > 1 })
+            let odd = try #require(transcript.messages(asked + [beginning] + said + [marker]))
+            #expect(odd.map(\.role) == (first + [answer]).map(\.role))
+            #expect(odd.last?.content == answer.content + answer.content)
             #expect(transcript.messages(tokenizer.encode("just a text")) == nil)
             #expect(transcript.messages([]) == nil)
         }
@@ -102,10 +107,9 @@ struct ChatPromptTests {
     func missing() throws {
         let model = try Serving.model()
         #expect(model.chatTemplate == .chatML)
-        let generation = model.engine.model.configuration
         #expect(throws: (any Error).self) {
             _ = try ServedModel(
-                name: "x", engine: model.engine, generation: .init(for: generation), chatTemplate: .llama3)
+                name: "x", engine: model.engine, chatTemplate: .llama3)
         }
     }
 
@@ -114,7 +118,7 @@ struct ChatPromptTests {
         let model = try Serving.model()
         #expect(throws: (any Error).self) {
             _ = try ServedModel(
-                name: name, engine: model.engine, generation: .init(for: model.engine.model.configuration))
+                name: name, engine: model.engine)
         }
     }
 }

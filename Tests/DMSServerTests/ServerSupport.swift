@@ -41,7 +41,7 @@ enum Serving {
             configuration: EngineConfiguration(
                 slotsPerPage: 4, rowsPerBlock: 8, budgetBytes: budget, tokensPerStep: 40, maximumRunning: running,
                 maximumWaiting: waiting), sessions: sessions)
-        return try ServedModel(name: "tiny", engine: engine, generation: GenerationConfiguration(for: shape))
+        return try ServedModel(name: "tiny", engine: engine)
     }
 
     static func server(

@@ -43,6 +43,7 @@ struct ServeCommandTests {
         #expect(try refused("--model-name", "a b").contains("required 1 to 64 of the characters"))
         #expect(try refused("--chat-template", "llama3").contains("<|start_header_id|>"))
         #expect(try refused("--kv-budget", "1KiB").contains("--kv-budget: found 1024 bytes"))
+        #expect(try refused("--host", "192.0.2.1").contains("port 0 of 192.0.2.1: found \"Cannot assign"))
         #expect(try refused("--api-key-file", "/nonexistent").contains("/nonexistent"))
         try model.folder.write("two words\n", to: "keys")
         let keys = try refused("--api-key-file", model.path + "/keys")

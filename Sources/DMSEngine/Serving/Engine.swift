@@ -107,7 +107,8 @@ public final class Engine: Sendable {
     /// - Throws: ``PromptError`` or ``ParameterError`` for a request that the model cannot serve,
     ///   ``EngineError/overBudget(neededBytes:budgetBytes:)`` for one that could never be finished,
     ///   ``EngineError/overloaded(limit:)``, ``EngineError/shutDown``; `CheckpointError` for a saved conversation that
-    ///   is missing, damaged, or of another model or configuration; ``SessionError`` when no more can be saved.
+    ///   is missing, damaged, or of another model or configuration; ``SessionError`` when no more can be saved, or when
+    ///   another conversation has the name by now.
     public func submit(_ request: GenerationRequest) throws -> GenerationStream {
         if request.continuing != nil { try mailbox.requireRoom() }
         let session = try session(of: request)

@@ -8,7 +8,7 @@ public struct EngineConfiguration: Sendable, Hashable {
     public let slotsPerPage: Int
     /// Rows of a prompt that attention computes at a time, and the grid on which prompts are cut.
     ///
-    /// Results depend on it as far as rounding goes, and on nothing else here.
+    /// Results depend on it as far as rounding goes, and on nothing else here but ``kvType``.
     public let rowsPerBlock: Int
     /// The most bytes that the cache (pages, rings, tables, staging), activations and logits may take together, or
     /// `nil`.

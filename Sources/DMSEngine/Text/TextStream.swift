@@ -17,7 +17,7 @@ public struct TextStream: AsyncSequence, Sendable {
     /// - Parameters:
     ///   - events: What ``Engine/submit(_:)`` gave for it.
     ///   - engine: The engine that did.
-    public init(_ events: GenerationStream, of engine: Engine) {
+    init(_ events: GenerationStream, of engine: Engine) {
         self.events = events
         ending = Ending(engine)
     }

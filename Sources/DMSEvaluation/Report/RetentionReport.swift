@@ -6,7 +6,7 @@ public import DMSTokenizer
 ///
 /// ```swift
 /// var report = RetentionReport(subject, text: text, trace: trace)
-/// report.training = try TrainingCurves(logFile: path).charts()
+/// report.training = .init(try TrainingCurves(logFile: path).charts(), source: "steps.jsonl")
 /// try AtomicFile.write(Array(report.html().utf8), to: "report.html")
 /// ```
 public struct RetentionReport: Sendable {

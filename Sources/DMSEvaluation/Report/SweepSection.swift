@@ -77,8 +77,10 @@ extension RetentionReport {
 
     /// Logarithmic where the largest would hide the others.
     private static func kind(_ values: [Double]) -> LineChart.Axis.Kind {
-        let positive = values.filter { $0.isFinite && $0 > 0 }
-        guard let least = positive.min(), let most = positive.max() else { return .fromZero }
+        // A logarithmic axis has no place for 0.
+        guard values.allSatisfy({ $0.isFinite && $0 > 0 }), let least = values.min(), let most = values.max() else {
+            return .fromZero
+        }
         return most > 6 * least ? .logarithmic : .linear
     }
 }

@@ -19,6 +19,9 @@ public struct HubListing: Equatable, Sendable {
         let digest: ContentDigest?
     }
 
+    /// The largest size that a file may state: a pebibyte.
+    private static let largestSize = 1 << 50
+
     /// The longest text that is read, in bytes: some hundred thousand files.
     static let maximumLength = 64 << 20
 
@@ -78,7 +81,8 @@ public struct HubListing: Equatable, Sendable {
             } else {
                 object["blobId"]?.stringValue.flatMap { .gitBlob(checking: $0) }
             }
-        return Entry(name: name, size: size.flatMap { $0 >= 0 ? $0 : nil }, digest: digest)
+        // Sums of such sizes do not overflow, however many files there are.
+        return Entry(name: name, size: size.flatMap { (0...Self.largestSize).contains($0) ? $0 : nil }, digest: digest)
     }
 
     private static func staysInFolder(_ name: String) -> Bool {

@@ -24,6 +24,8 @@ struct FileDownload: Sendable {
         /// Whether the partial file has bytes of an earlier run.
         var isResumed: Bool
         var received = 0
+        /// Bytes of the file that were once here: only what lies beyond is progress.
+        var furthest = 0
     }
 
     /// Fetches what is missing.
@@ -34,6 +36,7 @@ struct FileDownload: Sendable {
         var state = State(validator: nil, isResumed: false)
         var partial = try PartialFile(path: destination.partial(file))
         state.isResumed = partial.count > 0
+        state.furthest = partial.count
         while true {
             try await fetch(&partial, &state)
             try partial.synchronize()
@@ -59,13 +62,15 @@ struct FileDownload: Sendable {
         // A server that refuses every range would be asked for ever.
         var discards = 0
         while true {
-            switch ResumePlan.start(partial: partial.count, size: file.size) {
-            case .verify: return
-            case .discard: try discard(&partial, &state)
-            case .whole, .from:
+            if partial.count == file.size { return }
+            if partial.count > file.size {
+                try discard(&partial, &state)
+            } else {
                 let isWhole = try await client.retrying(label: file.name, url: url) { hasProgress in
-                    let before = state.received
-                    defer { hasProgress = state.received - before >= Self.progressBytes }
+                    defer {
+                        hasProgress = partial.count - state.furthest >= Self.progressBytes
+                        state.furthest = max(state.furthest, partial.count)
+                    }
                     return try await attempt(&partial, &state)
                 }
                 if isWhole { return }

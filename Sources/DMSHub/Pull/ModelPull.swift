@@ -12,6 +12,8 @@ import DMSCheckpoint
 public struct ModelPull: Sendable {
     /// The longest `model.safetensors.index.json` that is fetched, in bytes.
     static let maximumIndexLength = 64 << 20
+    /// The most files at a time.
+    public static let largestParallelism = 64
     /// Free bytes that are left to others.
     static let reservedBytes = 16 << 20
 
@@ -20,26 +22,26 @@ public struct ModelPull: Sendable {
     private let output: String?
     private let parallelFiles: Int
     private let retries: RetrySchedule
-    private let transport: any HubTransport
+    private let transport: (any HubTransport)?
     private let report: @Sendable (PullEvent) -> Void
 
     /// - Parameters:
     ///   - reference: What to fetch.
     ///   - environment: From where, to where, and who asks.
     ///   - output: A plain folder to make, in place of the cache.
-    ///   - parallelFiles: Files at a time.
+    ///   - parallelFiles: Files at a time, 1 to ``largestParallelism``.
     ///   - retries: When failures are tried again.
-    ///   - transport: What carries requests.
+    ///   - transport: What carries requests; the caller closes it. `nil` takes one over HTTP for each call of ``run()``.
     ///   - report: Called with what happens, from several tasks at once.
     public init(
         _ reference: HubReference, environment: HubEnvironment, output: String? = nil, parallelFiles: Int = 4,
-        retries: RetrySchedule = RetrySchedule(), transport: any HubTransport = AsyncHTTPTransport(),
+        retries: RetrySchedule = RetrySchedule(), transport: (any HubTransport)? = nil,
         report: @escaping @Sendable (PullEvent) -> Void = { _ in }
     ) {
         self.reference = reference
         self.environment = environment
         self.output = output
-        self.parallelFiles = max(1, parallelFiles)
+        self.parallelFiles = min(max(1, parallelFiles), Self.largestParallelism)
         self.retries = retries
         self.transport = transport
         self.report = report
@@ -49,8 +51,10 @@ public struct ModelPull: Sendable {
     ///
     /// - Throws: ``HubError`` naming URL or path, or `CheckpointError`. What has arrived is kept for the next call.
     public func run() async throws -> PullResult {
+        if let transport { return try await pull(transport) }
+        let transport = AsyncHTTPTransport()
         do {
-            let result = try await pull()
+            let result = try await pull(transport)
             await transport.close()
             return result
         } catch {
@@ -59,7 +63,7 @@ public struct ModelPull: Sendable {
         }
     }
 
-    private func pull() async throws -> PullResult {
+    private func pull(_ transport: any HubTransport) async throws -> PullResult {
         if let variable = environment.offlineVariable {
             throw HubError(
                 .offline, variable, found: "set, which forbids the network", required: "it unset, to fetch \(reference)"
@@ -73,7 +77,7 @@ public struct ModelPull: Sendable {
         let layout = CacheLayout(root: environment.cache, reference)
         let destination = output.map { PullDestination.folder($0) } ?? .cache(layout)
         try destination.prepare()
-        // A plain folder is one process's at a time; in the cache each content has its own lock.
+        // A plain folder is one process's at a time; in the cache each content has its own lock while it is fetched.
         let folderLock: FileLock? =
             if let output {
                 try await FileLock.acquire(output, isFolder: true) { report(.waiting(output)) }
@@ -107,6 +111,10 @@ public struct ModelPull: Sendable {
         report(.planned(plan))
         try Self.requireSpace(plan, at: destination.disk)
         received += try await fetch(files, task)
+        // One at a time makes links: those of two processes of one number (two containers) would have one name.
+        let publishing: FileLock? =
+            output == nil ? try await FileLock.acquire(layout.folder, isFolder: true) {} : nil
+        defer { withExtendedLifetime(publishing) {} }
         try destination.publish(files, listing: listing, reference: reference)
         return PullResult(
             plan: plan, receivedBytes: received, seconds: (ContinuousClock.now - start) / .seconds(1))

@@ -10,7 +10,7 @@ import Darwin
 
 /// Where the hub, the cache and the token are, by the conventions of the hub's own tools.
 ///
-/// These variables are the only ones that `dms` looks at, so that it and those tools share one cache:
+/// For hubs `dms` looks at no other variables, so that it and those tools share one cache:
 ///
 /// | variable | |
 /// |---|---|

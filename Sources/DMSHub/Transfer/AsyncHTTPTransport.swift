@@ -27,7 +27,11 @@ public struct AsyncHTTPTransport: HubTransport {
         // One connection a file: streams that share one also share its losses.
         configuration.httpVersion = .http1Only
         configuration.connectionPool.retryConnectionEstablishment = false
-        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        // A request that waits for a connection would be taken for one that finds nobody.
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = ModelPull.largestParallelism
+        // The same errors on every system.
+        client = HTTPClient(
+            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton), configuration: configuration)
     }
 
     public func get(_ request: HubRequest) async throws -> HubResponse {
@@ -76,6 +80,9 @@ public struct AsyncHTTPTransport: HubTransport {
             TransportFailure(.connect, error.connectionErrors.first.map { "\($0.error)" } ?? "no address for the host")
         case let error as IOError where unreachable.contains(error.errnoCode):
             TransportFailure(.connect, String(cString: strerror(error.errnoCode)))
+        case NIOSSLError.uncleanShutdown: TransportFailure(.broken, "the end of a secure connection without its close")
+        case NIOSSLError.handshakeFailed(.sslError(let stack)) where stack.contains(.eofDuringHandshake):
+            TransportFailure(.connect, "the end of the connection during the handshake")
         case let error as NIOSSLError: TransportFailure(.identity, "no secure connection: \(error)")
         case let error as NIOSSLExtraError: TransportFailure(.identity, "no secure connection: \(error)")
         default: TransportFailure(.broken, "\(error)")

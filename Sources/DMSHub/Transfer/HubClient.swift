@@ -40,7 +40,7 @@ struct HubClient: Sendable {
     func listing(_ reference: HubReference) async throws -> HubListing {
         let url = endpoint.appending(
             ["api", "models", reference.owner, reference.name, "revision", reference.revision], query: "blobs=true")
-        return try await retrying(label: reference.repository, url: url) { _ in
+        return try await retrying(label: reference.repository, url: url, isFirst: true) { _ in
             let answer = try await get(url)
             guard answer.response.status == 200 else {
                 throw StatusError(answer, reference: reference, hasToken: token != nil)
@@ -68,11 +68,13 @@ struct HubClient: Sendable {
     /// - Parameters:
     ///   - label: What is asked for, for reports.
     ///   - url: For errors.
+    ///   - isFirst: Whether nothing has shown yet that the server is there at all.
     ///   - attempt: Sets its argument when it brought enough that failures count anew.
     func retrying<Result: Sendable>(
-        label: String, url: HubURL, _ attempt: (inout Bool) async throws -> Result
+        label: String, url: HubURL, isFirst: Bool = false, _ attempt: (inout Bool) async throws -> Result
     ) async throws -> Result {
         var failures = 0
+        var wasReached = !isFirst
         while true {
             var hasProgress = false
             let error: any RetryableError
@@ -84,9 +86,10 @@ struct HubClient: Sendable {
                 error = status
             }
             failures = hasProgress ? 1 : failures + 1
+            wasReached = wasReached || !error.isConnection
             guard error.isWorthRetrying,
                 let pause = retries.pause(
-                    after: failures, isConnection: error.isConnection, asked: error.askedPause,
+                    after: failures, isConnection: !wasReached, asked: error.askedPause,
                     jitter: Double.random(in: 0...1))
             else { throw error.explained(at: url) }
             report(.retrying(label, seconds: pause / .seconds(1), reason: error.reason))

@@ -1,17 +1,5 @@
 /// How a file that is partly here is fetched, as pure decisions.
 enum ResumePlan {
-    /// What to ask for.
-    enum Start: Equatable {
-        /// Everything.
-        case whole
-        /// The bytes from this one on.
-        case from(Int)
-        /// Nothing: all bytes are here, and have to be verified.
-        case verify
-        /// The partial file is longer than the whole one: it goes, then everything.
-        case discard
-    }
-
     /// What to do with an answer.
     enum Reaction: Equatable {
         /// Its bytes follow those that are here.
@@ -22,12 +10,6 @@ enum ResumePlan {
         case discard
         /// It contradicts the listing.
         case refuse(found: String, required: String)
-    }
-
-    static func start(partial: Int, size: Int) -> Start {
-        if partial > size { return .discard }
-        if partial == size { return .verify }
-        return partial == 0 ? .whole : .from(partial)
     }
 
     /// - Parameters:

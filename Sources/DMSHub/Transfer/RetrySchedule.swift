@@ -2,7 +2,7 @@
 public struct RetrySchedule: Sendable, Equatable {
     /// Failures in a row after which it is given up.
     public var failures: Int
-    /// Failures in a row when nothing can be reached at all: a wrong address should not take a minute to say so.
+    /// Failures in a row when nothing was ever reached: a wrong address should not take a minute to say so.
     public var connectionFailures: Int
     /// The pause after the first failure; each further one doubles it.
     public var first: Duration
@@ -11,9 +11,9 @@ public struct RetrySchedule: Sendable, Equatable {
     /// The longest pause that a server may ask for.
     public var longestAsked: Duration
 
-    /// A schedule; the defaults give up after about two minutes.
+    /// A schedule; the defaults pause for a minute and a half in all.
     public init(
-        failures: Int = 6, connectionFailures: Int = 3, first: Duration = .seconds(1), longest: Duration = .seconds(30),
+        failures: Int = 8, connectionFailures: Int = 3, first: Duration = .seconds(1), longest: Duration = .seconds(30),
         longestAsked: Duration = .seconds(120)
     ) {
         self.failures = failures
@@ -27,7 +27,7 @@ public struct RetrySchedule: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - failures: Failures in a row so far, at least one.
-    ///   - isConnection: Whether nothing was reached.
+    ///   - isConnection: Whether nothing was ever reached.
     ///   - asked: The pause that the server asked for. A longer one than ``longestAsked`` is no use to wait for.
     ///   - jitter: From 0 to 1: spreads the pauses of many clients by a quarter either way.
     public func pause(
@@ -50,5 +50,7 @@ public struct RetrySchedule: Sendable, Equatable {
     }
 
     /// Whether a status may be another one a moment later.
-    static func isWorthRetrying(_ status: Int) -> Bool { [408, 425, 429, 500, 502, 503, 504].contains(status) }
+    static func isWorthRetrying(_ status: Int) -> Bool {
+        [408, 425, 429].contains(status) || (500...599).contains(status) && status != 501
+    }
 }

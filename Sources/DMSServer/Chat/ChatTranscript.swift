@@ -13,9 +13,10 @@ package struct ChatTranscript {
     /// - Returns: The messages; `nil` for tokens that are no conversation in this template.
     package func messages(_ tokens: [Int32]) -> [ChatMessage]? {
         guard let start = tokenizer.id(of: startMarker) else { return nil }
-        // What stands before the first message is what the tokenizer puts before a text.
-        let parts = tokens.split(separator: start, omittingEmptySubsequences: false).dropFirst()
-        if parts.isEmpty { return nil }
+        let ends = ends
+        let starts = Self.starts(of: start, ends: ends, in: tokens)
+        if starts.isEmpty { return nil }
+        let parts = zip(starts, starts.dropFirst() + [tokens.count]).map { tokens[($0 + 1)..<$1] }
         var messages: [ChatMessage] = []
         for part in parts {
             guard let message = message(part) else { return nil }
@@ -25,6 +26,22 @@ package struct ChatTranscript {
         let isOpen = tokens.suffix(from: parts.last?.startIndex ?? 0).allSatisfy { !ends.contains($0) }
         if isOpen, messages.last == ChatMessage(role: .assistant, content: "") { messages.removeLast() }
         return messages
+    }
+
+    /// Where messages begin. A model may say the marker itself in the middle of an answer: only behind the end of a message
+    /// does it open the next.
+    private static func starts(of marker: Int32, ends: [Int32], in tokens: [Int32]) -> [Int] {
+        var starts: [Int] = []
+        var isOpen = false
+        for (index, token) in tokens.enumerated() {
+            if token == marker, !isOpen {
+                starts.append(index)
+                isOpen = true
+            } else if ends.contains(token) {
+                isOpen = false
+            }
+        }
+        return starts
     }
 
     private var ends: [Int32] { template.endTokens.compactMap { tokenizer.id(of: $0) } }

@@ -21,11 +21,10 @@ public struct ServedModel: Sendable {
     /// - Parameters:
     ///   - name: Letters, digits, `.`, `_` and `-`, at most 64 of them.
     ///   - engine: It must have a tokenizer.
-    ///   - generation: What the checkpoint recommends; `nil` takes the engine's.
     ///   - chatTemplate: In place of the one that the tokenizer's special tokens speak for.
     /// - Throws: `ParameterError` for a name or a template that cannot be used.
     public init(
-        name: String, engine: Engine, generation: GenerationConfiguration? = nil, chatTemplate: ChatTemplate? = nil
+        name: String, engine: Engine, chatTemplate: ChatTemplate? = nil
     ) throws(ParameterError) {
         let isName = !name.isEmpty && name.utf8.count <= 64 && name.utf8.allSatisfy(Self.isNameByte)
         guard isName, name.contains(where: { $0 != "." }) else {
@@ -41,7 +40,7 @@ public struct ServedModel: Sendable {
                 required: "a template whose special tokens the model has, here "
                     + chatTemplate.requiredTokens.joined(separator: ", "))
         }
-        let generation = generation ?? engine.generation
+        let generation = engine.generation
         self.name = name
         self.engine = engine
         self.tokenizer = tokenizer

@@ -17,10 +17,10 @@ public struct ListeningError: Error, Sendable, Hashable, CustomStringConvertible
     /// The system's reason.
     public let reason: String
 
-    init(_ error: IOError, host: String, port: Int) {
+    init(_ error: any Error, host: String, port: Int) {
         self.host = host
         self.port = port
-        reason = String(cString: strerror(error.errnoCode))
+        reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
     }
 
     /// In one line.

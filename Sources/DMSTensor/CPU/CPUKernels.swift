@@ -19,6 +19,7 @@ public final class CPUKernels: InferenceKernels, @unchecked Sendable {
         public static let avx512 = InstructionSet(value: DMS_ISA_AVX512)
         /// x86-64 with AVX-512 and its BF16 dot products.
         public static let avx512BF16 = InstructionSet(value: DMS_ISA_AVX512_BF16)
+        /// The same, and matrix tiles of BF16 for linear layers.
         public static let amx = InstructionSet(value: DMS_ISA_AMX)
         public static let allCases: [InstructionSet] = [.portable, .neon, .avx2, .avx512, .avx512BF16, .amx]
 

@@ -19,14 +19,7 @@ extension TrainingCurves {
             try self.init(published: log, file: path)
             return
         }
-        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
-        let records = try lines.map { line in
-            guard let object = (try? JSONReader.parse(Array(line.utf8)))?.objectValue else {
-                throw TrainingError(
-                    path, found: "a line that is no object", required: "a step log, or a training_log.json")
-            }
-            return try StepRecord(object, file: path)
-        }
+        let records = try StepLog.records(String(decoding: bytes, as: UTF8.self), file: path)
         guard !records.isEmpty else { throw TrainingError(path, found: "no steps", required: "one or more") }
         self.init(records)
     }

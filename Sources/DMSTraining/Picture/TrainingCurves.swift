@@ -55,7 +55,9 @@ public struct TrainingCurves: Sendable {
             LineChart(
                 title: "Eviction rate", x: x, y: .fromZero,
                 series: curves.compactMap { curve in
-                    guard steps.contains(where: { $0[keyPath: curve.value] != nil }) else { return nil }
+                    // Outside gating the rates are 0; inside, a log may lack one.
+                    let gating = steps.filter { $0.phase == .gating }
+                    guard gating.allSatisfy({ $0[keyPath: curve.value] != nil }) else { return nil }
                     return .averaging(
                         curve.name, steps.map { $0[keyPath: curve.value] ?? 0 }, to: Self.points, style: curve.style,
                         isDashed: curve.isDashed)

@@ -23,14 +23,9 @@ public struct StepLog {
     public init(path: String, after step: Int) throws {
         self.path = path
         if step > 0 {
-            // A process that was killed may have left half a line, and steps that were not saved are done again.
+            // Steps that were not saved are done again.
             let text = String(decoding: try MappedFile.contents(ofPath: path, limit: 1 << 30), as: UTF8.self)
-            for line in text.split(separator: "\n").prefix(step) {
-                guard let object = try JSONReader.parse(Array(line.utf8)).objectValue else {
-                    throw TrainingError(path, found: "a line that is no object", required: "one object a line")
-                }
-                records.append(try StepRecord(object, file: path))
-            }
+            records = try Self.records(text, file: path, limit: step)
             guard records.count == step else {
                 throw TrainingError(
                     path, found: "\(records.count) steps", required: "the \(step) steps that the saved state has done")
@@ -38,6 +33,20 @@ public struct StepLog {
         }
         let text = records.map { JSONValue.object($0.json).text() + "\n" }.joined()
         try AtomicFile.write(Array(text.utf8), to: path)
+    }
+
+    /// The steps of a log's text, its last line left out when a process that was killed wrote half of it.
+    ///
+    /// - Throws: ``TrainingError`` or `CheckpointError` for a line that is no step's.
+    static func records(_ text: String, file: String, limit: Int = .max) throws -> [StepRecord] {
+        var lines = text.split(separator: "\n")
+        if !text.utf8.isEmpty, text.utf8.last != UInt8(ascii: "\n") { lines.removeLast() }
+        return try lines.prefix(limit).map { line in
+            guard let object = (try? JSONReader.parse(Array(line.utf8)))?.objectValue else {
+                throw TrainingError(file, found: "a line that is no object", required: "one object a line")
+            }
+            return try StepRecord(object, file: file)
+        }
     }
 
     /// Adds a line.

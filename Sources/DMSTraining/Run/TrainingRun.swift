@@ -20,8 +20,10 @@ public struct TrainingRun {
     public let trainer: Trainer
     /// Where its files go.
     public let folder: RunFolder
-    /// The folder that tokenizer files come from, and what the metadata call the base model.
+    /// The folder that tokenizer files come from.
     public let source: String
+    /// What metadata and log call the base model.
+    public let name: String
     /// The element type of the weights that are written.
     public let type: TensorDataType
     /// Steps between two saved states.
@@ -31,16 +33,19 @@ public struct TrainingRun {
     private let kernels: any TrainingKernels
 
     /// - Parameters:
+    ///   - name: What the base model is called; `nil` takes the last part of `source`.
     ///   - corpusDigest: What identifies the corpus' tokens.
     ///   - modelDigest: What identifies the weights that training begins from.
     public init(
-        _ trainer: Trainer, folder: RunFolder, source: String, type: TensorDataType, saveEvery: Int,
+        _ trainer: Trainer, folder: RunFolder, source: String, name: String? = nil, type: TensorDataType,
+        saveEvery: Int,
         corpusDigest: String, modelDigest: String, kernels: any TrainingKernels,
         replicas: any Replicas = SingleProcess()
     ) {
         self.trainer = trainer
         self.folder = folder
         self.source = source
+        self.name = name ?? source.split(separator: "/").last.map(String.init) ?? source
         self.type = type
         self.saveEvery = saveEvery
         self.kernels = kernels
@@ -63,6 +68,7 @@ public struct TrainingRun {
     ) throws -> Outcome {
         try identity.requireSame(on: replicas)
         let writes = replicas.rank == 0
+        if writes { try folder.require(resuming: resuming) }
         if resuming, writes, folder.hasState {
             try TrainingState.load(folder.state, into: trainer, identity: identity)
         }
@@ -110,7 +116,7 @@ public struct TrainingRun {
         try package.write(to: path, kernels: kernels) { digest in
             DMSMetadata(
                 configuration: dms, profile: recipe.profile, targetRatio: ratio, contextLength: recipe.contextLength,
-                baseModel: lastComponent(source), weights: digest, training: training, measured: measured)
+                baseModel: name, weights: digest, training: training, measured: measured)
         }
     }
 
@@ -130,7 +136,7 @@ public struct TrainingRun {
         guard let log else { return }
         try AtomicFile.write(Array(TrainingCurves(log.records).svg.utf8), to: folder.curves)
         let recipe = trainer.recipe
-        var config = JSONObject(["model": .string(lastComponent(source))])
+        var config = JSONObject(["model": .string(name)])
         if let dms = recipe.dms {
             let ratio = recipe.schedule.targetRatio
             config["target_cr"] = Int64(exactly: ratio).map { .integer($0) } ?? .number(ratio)
@@ -150,9 +156,5 @@ public struct TrainingRun {
         }
         let text = JSONValue.object(JSONObject(["config": .object(config), "log": .array(entries)])).text(indent: 2)
         try AtomicFile.write(Array((text + "\n").utf8), to: folder.log)
-    }
-
-    private func lastComponent(_ path: String) -> String {
-        path.split(separator: "/").last.map(String.init) ?? path
     }
 }

@@ -30,6 +30,8 @@ struct App {
             do {
                 stream = try engine.stream(prompt, maximumTokens: 64)
             } catch let error as EngineError {
+                // What cannot fit into the budget will not fit later.
+                if case .overBudget = error { throw HTTPError(.badRequest, message: "\(error)") }
                 throw HTTPError(.serviceUnavailable, message: "\(error)")
             } catch {
                 throw HTTPError(.badRequest, message: "\(error)")

@@ -77,10 +77,9 @@ struct Retrofit {
         _ trainer: Trainer, _ corpus: TrainingCorpus, source: String, modelDigest: String, to output: String,
         _ kernels: CPUKernels
     ) throws {
-        let folder = RunFolder(output)
-        try folder.require(resuming: false)
         let run = TrainingRun(
-            trainer, folder: folder, source: source, type: .bfloat16, saveEvery: 1000, corpusDigest: corpus.digest,
+            trainer, folder: RunFolder(output), source: source, type: .bfloat16, saveEvery: 1000,
+            corpusDigest: corpus.digest,
             modelDigest: modelDigest, kernels: kernels)
         _ = try run.run(
             resuming: false,
@@ -96,6 +95,8 @@ struct Retrofit {
         let stream = try engine.stream(String(text.prefix(300)), maximumTokens: 24)
         let answer = try await stream.reduce(into: "") { $0 += $1 }
         print("\(path) goes on:\(answer)")
+        // What an engine has counted is whole when it has ended.
+        await engine.shutDown()
         let counts = engine.statistics
         print("evicted \(counts.evictions) of \(counts.decisions) decisions")
     }
