@@ -13,8 +13,8 @@ let kernelSettings: [CSetting] = [
     .unsafeFlags(["-O3", "-ffp-contract=off", "-Wall", "-Wextra", "-Wno-unused-parameter"])
 ]
 
-func library(_ name: String, _ dependencies: [Target.Dependency] = [], _ more: [SwiftSetting] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict + more)
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -41,10 +41,7 @@ let package = Package(
         .executable(name: "dms", targets: ["dms"]),
     ],
     traits: [
-        .trait(
-            name: "InternalChecks",
-            description: "Verify the cache's invariants after every operation (slow; for tests and bug reports)."),
-        .trait(name: "MPI", description: "Train over several processes and machines, with Open MPI."),
+        .trait(name: "MPI", description: "Train over several processes and machines, with Open MPI.")
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
@@ -72,9 +69,7 @@ let package = Package(
         library("DMSGrammar", ["DMSJSON", "DMSTokenizer"]),
         library("DMSCheckpoint", ["CDMSDigest", "DMSJSON", "DMSPolicy"]),
         library("DMSModel", ["DMSCheckpoint", "DMSPolicy", "DMSTensor"]),
-        library(
-            "DMSCache", ["DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor"],
-            [.define("DMS_INTERNAL_CHECKS", .when(traits: ["InternalChecks"]))]),
+        library("DMSCache", ["DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor"]),
         library(
             "DMSEngine",
             [

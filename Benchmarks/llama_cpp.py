@@ -6,7 +6,7 @@ FOLDER holds llama-bench, and llama-batched-bench for --sequences. Rows: prefill
 before it and at the longest context; with --sequences N, N sequences that decode together at --batch-context. dms is
 measured twice, keeping everything and with a gate that evicts 7 of 8 tokens (window 256); the peer keeps everything, with
 flash attention off and on, and its better figure counts. Its weights are written to --folder first (2.3 GiB in BF16).
-Every figure is the median of --rounds, with the smallest and the largest behind it. Needs numpy.
+Every figure is the median of --rounds, with the smallest and the largest behind it.
 """
 import argparse
 import json

@@ -2,17 +2,18 @@
 
 Usage: random_gguf.py OUTPUT.gguf bf16|q8_0|q4_0 [tiny]
 
-The values are not those of `dms bench`, which makes its own: speed depends on shapes and types alone. Needs numpy.
+The values are not those of `dms bench`, which makes its own: speed depends on shapes and types alone.
 """
+import math
+import random
 import struct
 import sys
-
-import numpy
 
 ALIGNMENT = 32
 TYPES = {"f32": 0, "q4_0": 2, "q8_0": 8, "bf16": 30}
 QUANTISED_GROUP = 32  # weights of a block, which begins with its scale in half precision
 BLOCK_BYTES = {"q8_0": 34, "q4_0": 18}
+CHUNK = 1 << 22  # weights written at once
 
 SHAPES = {
     "llama-3.2-1b": dict(hidden=2048, inner=8192, layers=16, heads=32, kv_heads=8, head=64, vocabulary=128256),
@@ -68,17 +69,27 @@ def byte_count(size, kind):
     return size * (4 if kind == "f32" else 2)
 
 
-def values(size, kind, random):
+# From a random byte to the two of a BF16 value: its lowest bits to the mantissa, its highest to the sign.
+BF16_LOW = bytes(0x80 | byte & 0x7F for byte in range(256))
+BF16_HIGH = bytes(0x3C | byte & 0x80 for byte in range(256))
+
+
+def values(size, kind, source):
     """Magnitudes of about 1/64 to 1/32, either sign."""
     if kind == "f32":
-        return numpy.ones(size, numpy.float32).tobytes()
+        return struct.pack("<f", 1.0) * size
     if kind == "bf16":
-        bits = random.integers(0, 256, size, dtype=numpy.uint16)
-        return (0x3C80 | bits & 0x7F | (bits & 0x80) << 8).astype("<u2").tobytes()
-    blocks = random.integers(0, 256, (size // QUANTISED_GROUP, BLOCK_BYTES[kind]), dtype=numpy.uint8)
-    scale = 1 / 4096 if kind == "q8_0" else 1 / 256
-    blocks[:, :2] = numpy.frombuffer(numpy.float16(scale).tobytes(), numpy.uint8)
-    return blocks.tobytes()
+        noise = source.randbytes(size)
+        data = bytearray(2 * size)
+        data[0::2] = noise.translate(BF16_LOW)
+        data[1::2] = noise.translate(BF16_HIGH)
+        return data
+    blocks = size // QUANTISED_GROUP
+    data = bytearray(source.randbytes(blocks * BLOCK_BYTES[kind]))
+    scale = struct.pack("<e", 1 / 4096 if kind == "q8_0" else 1 / 256)
+    data[0::BLOCK_BYTES[kind]] = scale[:1] * blocks
+    data[1::BLOCK_BYTES[kind]] = scale[1:] * blocks
+    return data
 
 
 def padding(size):
@@ -86,7 +97,7 @@ def padding(size):
 
 
 def write(path, kind, shape):
-    random = numpy.random.default_rng(1)
+    source = random.Random(1)
     listed = [(name, sizes, "f32" if len(sizes) == 1 else kind) for name, sizes in tensors(shape)]
     entries = metadata(shape)
     header = b"GGUF" + struct.pack("<IQQ", 3, len(listed), len(entries))
@@ -96,13 +107,15 @@ def write(path, kind, shape):
         header += text(name) + struct.pack("<I", len(sizes))
         header += b"".join(struct.pack("<Q", size) for size in reversed(sizes))
         header += struct.pack("<IQ", TYPES[tensor_kind], offset)
-        size = byte_count(int(numpy.prod(sizes)), tensor_kind)
+        size = byte_count(math.prod(sizes), tensor_kind)
         offset += size + len(padding(size))
     with open(path, "wb") as file:
         file.write(header + padding(len(header)))
         for _, sizes, tensor_kind in listed:
-            data = values(int(numpy.prod(sizes)), tensor_kind, random)
-            file.write(data + padding(len(data)))
+            size = math.prod(sizes)
+            for start in range(0, size, CHUNK):
+                file.write(values(min(CHUNK, size - start), tensor_kind, source))
+            file.write(padding(byte_count(size, tensor_kind)))
 
 
 if __name__ == "__main__":

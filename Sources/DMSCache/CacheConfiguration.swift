@@ -22,6 +22,11 @@ public struct CacheConfiguration: Sendable, Hashable {
     /// What so many tokens may overwrite has room within the budget from the first pass on, with or without drafts; see
     /// ``CacheReport/rollbackBytes``. 0 takes no memory and no drafts.
     public var draftRows: Int
+    /// Whether every operation verifies ``CompactAttention/checkInvariants()`` afterwards and ends the program where they do
+    /// not hold.
+    ///
+    /// Takes time with every token that is stored; for tests and the search for a fault.
+    public var checksInvariants = false
 
     /// A configuration; values that cannot be are a programmer's error.
     public init(

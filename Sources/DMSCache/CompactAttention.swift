@@ -298,12 +298,11 @@ public final class CompactAttention: AttentionOperator {
     }
 
     func verifyInvariants() {
-        #if DMS_INTERNAL_CHECKS
+        guard configuration.checksInvariants else { return }
         do {
             try checkInvariants()
         } catch {
             preconditionFailure("\(error)")
         }
-        #endif
     }
 }

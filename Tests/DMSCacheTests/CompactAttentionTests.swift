@@ -35,7 +35,7 @@ import Testing
         let retention = try retention(window: test.window, shift: test.shift)
         let expected = script.strictMask(rule: retention.rule, assembly: retention.assembly)
         for _ in 0..<4 {
-            let configuration = CacheConfiguration(
+            let configuration = CacheConfiguration.checked(
                 slotsPerPage: [1, 2, 4, 16, 64].randomElement(using: &random) ?? 1,
                 rowsPerBlock: [1, 2, 5, 16, 64].randomElement(using: &random) ?? 1)
             let cache = try cache(script, retention, configuration)
@@ -56,7 +56,7 @@ import Testing
         for chunk in 1...count {
             for rowsPerBlock in [3, 64] {
                 let cache = try cache(
-                    script, retention, CacheConfiguration(slotsPerPage: 4, rowsPerBlock: rowsPerBlock))
+                    script, retention, CacheConfiguration.checked(slotsPerPage: 4, rowsPerBlock: rowsPerBlock))
                 let player = Player([0: script])
                 var pieces = Array(repeating: chunk, count: count / chunk)
                 if count % chunk > 0 { pieces.append(count % chunk) }

@@ -14,7 +14,7 @@ import Testing
     static func configuration(
         _ type: ScalarType = .float32, slots: Int = 4, budget: Int? = nil, drafts: Int = 0
     ) -> CacheConfiguration {
-        CacheConfiguration(
+        CacheConfiguration.checked(
             kvType: type, slotsPerPage: slots, budgetBytes: budget, rowsPerBlock: 5, draftRows: drafts)
     }
 

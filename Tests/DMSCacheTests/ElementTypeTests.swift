@@ -24,7 +24,7 @@ import Testing
             let retention = try retention(window: 6, shift: shift)
             let expected = script.strictMask(rule: retention.rule, assembly: retention.assembly)
             for pieces in [[80], Array(repeating: 1, count: 80), [33, 1, 1, 1, 44]] {
-                let configuration = CacheConfiguration(kvType: type, slotsPerPage: 4, rowsPerBlock: 16)
+                let configuration = CacheConfiguration.checked(kvType: type, slotsPerPage: 4, rowsPerBlock: 16)
                 let cache = try cache(script, retention, configuration)
                 let player = Player([0: script])
                 try player.play(pieces: pieces, cache)
@@ -44,7 +44,7 @@ import Testing
         var first: [[[Float]]]?
         for pieces in [[50], Array(repeating: 1, count: 50), [9, 1, 1, 20, 19]] {
             let cache = try cache(
-                script, retention, CacheConfiguration(kvType: type, slotsPerPage: 4, rowsPerBlock: 7))
+                script, retention, CacheConfiguration.checked(kvType: type, slotsPerPage: 4, rowsPerBlock: 7))
             try Player([0: script]).play(pieces: pieces, cache)
             let stored = (0..<2).flatMap { head in
                 let tokens = cache.storedTokens(layer: 1, head: head, sequence: 0)

@@ -62,7 +62,8 @@ import Testing
         let retention = try retention(window: window, shift: shift)
         var random = SeededGenerator(seed: UInt64(window))
         for rowsPerBlock in [2, 8, 64] {
-            let cache = try cache(script, retention, CacheConfiguration(slotsPerPage: 8, rowsPerBlock: rowsPerBlock))
+            let cache = try cache(
+                script, retention, CacheConfiguration.checked(slotsPerPage: 8, rowsPerBlock: rowsPerBlock))
             let player = Player([0: script])
             for piece in randomPieces(count, &random) {
                 try player.play(pieces: [piece], cache)

@@ -29,7 +29,8 @@ import Testing
     @Test(arguments: [ScalarType.float32, .bfloat16, .float8, .int8])
     func reportsEqualARecount(_ type: ScalarType) throws {
         let script = Script(Self.shape, count: 90, seed: 5)
-        let configuration = CacheConfiguration(kvType: type, slotsPerPage: 8, budgetBytes: 1 << 20, rowsPerBlock: 16)
+        let configuration = CacheConfiguration.checked(
+            kvType: type, slotsPerPage: 8, budgetBytes: 1 << 20, rowsPerBlock: 16)
         let cache = try cache(script, try retention(window: 10, shift: 1), configuration)
         try Player([0: script]).play(pieces: [40, 1, 1, 48], cache)
         try Player([3: script]).play(3, pieces: [33], cache)
@@ -77,7 +78,8 @@ import Testing
             try rehearsal.play(pieces: [piece], free)
         }
         func bounded(_ budget: Int) throws -> CompactAttention {
-            try cache(script, retention, CacheConfiguration(slotsPerPage: 4, budgetBytes: budget, rowsPerBlock: 5))
+            try cache(
+                script, retention, CacheConfiguration.checked(slotsPerPage: 4, budgetBytes: budget, rowsPerBlock: 5))
         }
         let enough = try bounded(needed)
         let player = Player([0: script])
@@ -115,7 +117,7 @@ import Testing
         let needed = try cache(script, retention).worstCaseBytes(for: batch)
         for (budget, fits) in [(needed, true), (needed - 1, false)] {
             let cache = try cache(
-                script, retention, CacheConfiguration(slotsPerPage: 4, budgetBytes: budget, rowsPerBlock: 5))
+                script, retention, CacheConfiguration.checked(slotsPerPage: 4, budgetBytes: budget, rowsPerBlock: 5))
             if fits {
                 try cache.begin(batch)
                 #expect(cache.report().allocatedBytes <= budget)
@@ -132,7 +134,7 @@ import Testing
     func longRunsStaySmall(_ type: ScalarType) throws {
         let shape = AttentionShape(queryHeads: 4, keyValueHeads: 4, headDimension: 64)
         let script = Script(shape, layers: 1, count: 512, rate: 0.875, seed: 8)
-        let configuration = CacheConfiguration(kvType: type)
+        let configuration = CacheConfiguration.checked(kvType: type)
         let cache = try cache(script, try retention(window: 128), configuration)
         // The same 512 tokens again and again: positions and decisions go on.
         for pass in 0..<8 {

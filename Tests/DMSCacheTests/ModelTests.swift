@@ -80,7 +80,7 @@ import Testing
             let largest = expected.joined().reduce(0) { max($0, abs($1)) }
             for pieces in [[40], [25] + Array(repeating: 1, count: 15), randomPieces(40, &random)] {
                 let compact = DecisionRecorder()
-                let configuration = CacheConfiguration(slotsPerPage: 4, rowsPerBlock: 8)
+                let configuration = CacheConfiguration.checked(slotsPerPage: 4, rowsPerBlock: 8)
                 let cache = CompactAttention(serving: model, configuration: configuration)
                 let found = try Self.logits(model, tokens, pieces: pieces, cache, eviction, compact)
                 #expect(compact.decisions == strict.decisions)

@@ -17,7 +17,8 @@ import Testing
         let prompt = 17
         func run(_ pieces: [Int], beside other: Int) throws -> [[Float]] {
             let cache = CompactAttention(
-                serving: model, configuration: CacheConfiguration(kvType: type, slotsPerPage: 4, rowsPerBlock: 8))
+                serving: model,
+                configuration: CacheConfiguration.checked(kvType: type, slotsPerPage: 4, rowsPerBlock: 8))
             let workspace = try ForwardWorkspace(model.configuration, maximumRows: 120)
             let output = try Tensor(rows: 120, columns: model.configuration.vocabularySize)
             var rows: [[Float]] = []
@@ -59,7 +60,8 @@ import Testing
         var random = SeededGenerator(seed: seed)
         let budget = Int.random(in: 40_000...140_000, using: &random)
         let cache = try cache(
-            script, try retention(window: 5), CacheConfiguration(slotsPerPage: 4, budgetBytes: budget, rowsPerBlock: 4))
+            script, try retention(window: 5),
+            CacheConfiguration.checked(slotsPerPage: 4, budgetBytes: budget, rowsPerBlock: 4))
         let player = Player(Dictionary(uniqueKeysWithValues: (0..<6).map { ($0, script) }))
         var promises = 0
         for _ in 0..<60 {
@@ -95,7 +97,7 @@ import Testing
         let script = Script(shape, count: 150, rate: 0, seed: 3)
         for slots in [1, 4, 32] {
             let retention = try retention(window: 6)
-            let free = CacheConfiguration(kvType: type, slotsPerPage: slots, rowsPerBlock: 8)
+            let free = CacheConfiguration.checked(kvType: type, slotsPerPage: slots, rowsPerBlock: 8)
             let bound = SequenceBound(
                 shape: shape, layerCount: script.layers, configuration: free, retention: retention)
             for tokens in [1, 9, 150] {

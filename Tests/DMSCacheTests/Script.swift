@@ -197,9 +197,23 @@ func retention(window: Int, shift: Int = 0) throws -> (rule: RetentionRule, asse
 
 func cache(
     _ script: Script, _ retention: (rule: RetentionRule, assembly: DecisionAssembly)?,
-    _ configuration: CacheConfiguration = CacheConfiguration(slotsPerPage: 4, rowsPerBlock: 5), threads: Int = 1
+    _ configuration: CacheConfiguration = CacheConfiguration.checked(slotsPerPage: 4, rowsPerBlock: 5), threads: Int = 1
 ) throws -> CompactAttention {
     CompactAttention(
         shape: script.shape, layerCount: script.layers, precision: .fp32, kernels: try CPUKernels(threads: threads),
         configuration: configuration, retention: retention)
+}
+
+extension CacheConfiguration {
+    /// Verifies the cache's invariants after every operation.
+    static func checked(
+        kvType: ScalarType = .float32, slotsPerPage: Int = 32, budgetBytes: Int? = nil, rowsPerBlock: Int = 64,
+        draftRows: Int = 0
+    ) -> CacheConfiguration {
+        var configuration = CacheConfiguration(
+            kvType: kvType, slotsPerPage: slotsPerPage, budgetBytes: budgetBytes, rowsPerBlock: rowsPerBlock,
+            draftRows: draftRows)
+        configuration.checksInvariants = true
+        return configuration
+    }
 }

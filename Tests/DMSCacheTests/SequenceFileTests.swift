@@ -18,12 +18,13 @@ import Testing
     ) -> SequenceIdentity {
         SequenceIdentity(
             shape: script.shape, layerCount: script.layers, precision: precision,
-            configuration: CacheConfiguration(kvType: type, slotsPerPage: slotsPerPage, rowsPerBlock: rowsPerBlock),
+            configuration: CacheConfiguration.checked(
+                kvType: type, slotsPerPage: slotsPerPage, rowsPerBlock: rowsPerBlock),
             retention: retention, model: [.init("weights_sha256", weights)])
     }
 
     static func configuration(_ type: ScalarType = .float32, budget: Int? = nil) -> CacheConfiguration {
-        CacheConfiguration(kvType: type, slotsPerPage: 4, budgetBytes: budget, rowsPerBlock: 5)
+        CacheConfiguration.checked(kvType: type, slotsPerPage: 4, budgetBytes: budget, rowsPerBlock: 5)
     }
 
     static func tokens(_ count: Int) -> [Int32] { (0..<Int32(count)).map { $0 * 7 } }

@@ -92,7 +92,7 @@ import Testing
         try Player([0: script]).play(pieces: [40], cache)
         #expect(throws: ModelError("sequence 7 is not in the cache")) { try cache.fork(7, as: 8) }
         #expect(throws: ModelError("sequence 0 is in the cache already")) { try cache.fork(0, as: 0) }
-        let exact = CacheConfiguration(
+        let exact = CacheConfiguration.checked(
             slotsPerPage: 4, budgetBytes: cache.report().peakAllocatedBytes + 2000, rowsPerBlock: 5)
         let bounded = try DMSCacheTests.cache(script, try retention(window: 100), exact)
         try Player([0: script]).play(pieces: [40], bounded)

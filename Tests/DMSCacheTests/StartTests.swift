@@ -45,7 +45,7 @@ import Testing
             let script = Script(Self.shape, count: 80, rate: Float.random(in: 0...0.8, using: &random), seed: trial)
             let budget = 60_000 + Int.random(in: 0..<60_000, using: &random)
             let cache = try cache(
-                script, retention, CacheConfiguration(slotsPerPage: 4, budgetBytes: budget, rowsPerBlock: 5))
+                script, retention, CacheConfiguration.checked(slotsPerPage: 4, budgetBytes: budget, rowsPerBlock: 5))
             try Player([0: script]).play(pieces: [40], cache)
             let player = Player([0: script], positions: [0: 40])
             for name in 1..<40 {

@@ -28,8 +28,9 @@ package struct ChatTranscript {
         return messages
     }
 
-    /// Where messages begin. A model may say the marker itself in the middle of an answer: only behind the end of a message
-    /// does it open the next.
+    /// Where messages begin.
+    ///
+    /// A model may say the marker itself in the middle of an answer: only behind the end of a message does it open the next.
     private static func starts(of marker: Int32, ends: [Int32], in tokens: [Int32]) -> [Int] {
         var starts: [Int] = []
         var isOpen = false

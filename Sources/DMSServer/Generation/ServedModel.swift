@@ -1,4 +1,4 @@
-public import DMSCheckpoint
+import DMSCheckpoint
 public import DMSEngine
 import DMSModel
 import DMSPolicy
