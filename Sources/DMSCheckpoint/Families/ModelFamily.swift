@@ -21,7 +21,7 @@ public struct ModelFamily: Hashable, Sendable {
     let neutralValues: [String: NeutralValue]
 
     /// Every family, the table that a configuration is looked up in.
-    public static let all: [ModelFamily] = [.llama, .mistral]
+    public static let all: [ModelFamily] = [.llama, .mistral, .qwen3]
 
     /// The family that a configuration names.
     ///
