@@ -103,7 +103,7 @@ extension TrainingGraph {
         }
         backwardRope(treatment, workspace)
         if case .gated(let gate) = treatment {
-            addRawGradients(gate, alphaGradient: alphaGradient, tape, workspace)
+            rawGradients(gate, alphaGradient: alphaGradient, tape, workspace)
         }
         backwardHeadNorms(index, into: weightGradients, tape, workspace)
         switch treatment {

@@ -75,27 +75,34 @@ extension TrainingGraph {
         }
     }
 
-    /// Turns the gradients by the biases and by the mean alpha into gradients by what the gate read, and adds them to those
-    /// by the queries before the rotation.
+    /// Turns the gradients by the biases and by the mean alpha into gradients by what the gate read, `[rows, heads]` of
+    /// `workspace.raw`, and puts those of borrowed channels where they were read, among the gradients by the queries.
     ///
     /// - Parameter alphaGradient: The gradient of the loss by one alpha of each KV head of this layer.
-    func addRawGradients(
+    func rawGradients(
         _ gate: GateTreatment, alphaGradient: [Float], _ tape: LayerActivations, _ workspace: TrainingWorkspace
     ) {
         let heads = shape.keyValueHeads
         let length = workspace.length
+        for sequence in 0..<workspace.sequences {
+            for head in 0..<heads {
+                let stream = (sequence * heads + head) * length
+                for token in 0..<length {
+                    let key = gate.assembly.key(decidedBy: token)
+                    workspace.raw.pointer[(sequence * length + token) * heads + head] = gate.soft.rawGradient(
+                        of: SoftDecision(score: tape.scores.pointer[stream + token]),
+                        bias: key.map { workspace.biasGradient.pointer[stream + $0] } ?? 0,
+                        alpha: alphaGradient[head])
+                }
+            }
+        }
         forEachBorrowed(in: workspace.queriesGradient.view) { row, head, value in
-            let (sequence, token) = (row / length, row % length)
-            let stream = (sequence * heads + head) * length
-            let key = gate.assembly.key(decidedBy: token)
-            let raw = gate.soft.rawGradient(
-                of: SoftDecision(score: tape.scores.pointer[stream + token]),
-                bias: key.map { workspace.biasGradient.pointer[stream + $0] } ?? 0, alpha: alphaGradient[head])
+            let raw = workspace.raw.view[row, head]
             value = gate.zeroing.zeroesBeforeRope ? raw : raw + value
         }
     }
 
-    /// Takes the gate's share out of the gradient by the projection, into `workspace.raw`, `[rows, heads]`.
+    /// Takes the share of borrowed gates out of the gradient by the projection, into `workspace.raw`.
     func takeGateGradients(_ workspace: TrainingWorkspace) {
         forEachBorrowed(in: workspace.queriesGradient.view) { row, head, value in
             workspace.raw.view[row, head] = value
