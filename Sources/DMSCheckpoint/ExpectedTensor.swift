@@ -84,6 +84,11 @@ extension LlamaConfiguration {
             tensors.append(Self.tensor(name + ".weight", outputs, inputs))
             if hasAttentionBias { tensors.append(Self.tensor(name + ".bias", outputs)) }
         }
+        guard family.normalizesHeads else { return }
+        for norm in ["q_norm", "k_norm"] {
+            tensors.append(
+                Self.tensor(LlamaTensorName.layer(layer, "self_attn.\(norm).weight"), ("head_dim", headDimension)))
+        }
     }
 
     private func appendFeedForward(of layer: Int, to tensors: inout [ExpectedTensor]) {

@@ -1,8 +1,9 @@
 /// The keys of a `config.json` that are read, refused when not neutral, or known not to change what a model computes
 /// at inference.
 enum KnownKeys {
-    static func contains(_ key: String) -> Bool {
-        read.contains(key) || harmless.contains(key) || UnsupportedKeys.contains(key) || key.hasPrefix("dms_")
+    static func contains(_ key: String, family: ModelFamily) -> Bool {
+        read.contains(key) || harmless.contains(key) || UnsupportedKeys.contains(key, family: family)
+            || key.hasPrefix("dms_")
     }
 
     private static let read: Set<String> = [

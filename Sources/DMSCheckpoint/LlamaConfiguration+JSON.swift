@@ -7,7 +7,7 @@ extension LlamaConfiguration {
     /// not know are not written.
     public func json() -> JSONObject {
         var object: JSONObject = JSONObject([
-            "architectures": .array([.string("LlamaForCausalLM")]),
+            "architectures": .array([.string(family.architecture)]),
             "attention_bias": .bool(hasAttentionBias),
             "bos_token_id": beginOfTextID.map { .integer(Int64($0)) } ?? .null,
             "eos_token_id": Self.json(ids: endOfTextIDs),
@@ -17,7 +17,7 @@ extension LlamaConfiguration {
             "intermediate_size": .integer(Int64(intermediateSize)),
             "max_position_embeddings": .integer(Int64(maximumPositions)),
             "mlp_bias": .bool(hasFeedForwardBias),
-            "model_type": .string("llama"),
+            "model_type": .string(family.modelType),
             "num_attention_heads": .integer(Int64(headCount)),
             "num_hidden_layers": .integer(Int64(layerCount)),
             "num_key_value_heads": .integer(Int64(keyValueHeadCount)),
@@ -29,6 +29,7 @@ extension LlamaConfiguration {
         if let quantization { object["quantization_config"] = .object(quantization.json) }
         if let statedDataType { object["torch_dtype"] = .string(statedDataType) }
         object["vocab_size"] = .integer(Int64(vocabularySize))
+        for key in family.statedKeys where object[key] == nil { object[key] = .null }
         return object
     }
 

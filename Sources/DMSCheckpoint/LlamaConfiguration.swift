@@ -1,6 +1,6 @@
 public import DMSJSON
 
-/// The shape of a Llama model: the `config.json` of a `LlamaForCausalLM`, checked.
+/// The shape of a model of a supported ``ModelFamily``, Llama or one of its kin: its `config.json`, checked.
 ///
 /// Both spellings are read: the classic keys (`rope_theta`, `rope_scaling`, `torch_dtype`) and those that newer
 /// writers use (`rope_parameters`, `dtype`). Where a file has both they must agree.
@@ -9,6 +9,8 @@ public import DMSJSON
 /// neutral value; see `UnsupportedKeys`. Keys known not to change it, and all `dms_` keys, are ignored here. All
 /// others are ignored too, and listed in ``ignoredKeys`` so that they can be shown.
 public struct LlamaConfiguration: Equatable, Sendable {
+    /// What `model_type` names.
+    public let family: ModelFamily
     /// Width of the residual stream (`hidden_size`).
     public let hiddenSize: Int
     /// Width of the feed-forward layer (`intermediate_size`).
@@ -66,8 +68,12 @@ public struct LlamaConfiguration: Equatable, Sendable {
     /// - Throws: ``CheckpointError`` naming the key.
     public init(_ raw: JSONObject, file: String = "config.json") throws(CheckpointError) {
         let reader = ConfigurationReader(object: raw, file: file)
-        try Self.requireLlama(reader)
-        try UnsupportedKeys.refuse(in: reader)
+        let family = try ModelFamily.named(in: reader)
+        try UnsupportedKeys.refuse(in: reader, family: family)
+        if let activation = reader.value("hidden_act"), activation != .string("silu") {
+            throw reader.fail("hidden_act", found: CheckpointError.shown(activation), required: "\"silu\"")
+        }
+        self.family = family
         self.raw = raw
         hiddenSize = try reader.requiredInteger("hidden_size", in: 1...1 << 20)
         intermediateSize = try reader.requiredInteger("intermediate_size", in: 1...1 << 22)
@@ -89,7 +95,7 @@ public struct LlamaConfiguration: Equatable, Sendable {
         endOfTextIDs = try reader.tokenIDs("eos_token_id", vocabularySize: vocabularySize) ?? []
         statedDataType = try Self.statedDataType(reader)
         quantization = try WeightQuantization.read(reader)
-        ignoredKeys = raw.keys.filter { !KnownKeys.contains($0) }
+        ignoredKeys = raw.keys.filter { !KnownKeys.contains($0, family: family) }
         guard headCount % keyValueHeadCount == 0 else {
             throw reader.fail(
                 "num_key_value_heads", found: "\(keyValueHeadCount)",
@@ -103,21 +109,6 @@ public struct LlamaConfiguration: Equatable, Sendable {
             throw reader.fail(
                 "quantization_config", found: "groups of \(scheme.groupSize) for \(layer.name)",
                 required: "a divisor of its \(layer.inputs) inputs")
-        }
-    }
-
-    private static func requireLlama(_ reader: ConfigurationReader) throws(CheckpointError) {
-        let required = "\"llama\" (LlamaForCausalLM is the only architecture)"
-        let type = try reader.required(reader.string("model_type"), "model_type", required)
-        guard type == "llama" else {
-            throw reader.fail("model_type", found: CheckpointError.shown(.string(type)), required: required)
-        }
-        if let value = reader.value("architectures"), value != .array([.string("LlamaForCausalLM")]) {
-            throw reader.fail(
-                "architectures", found: CheckpointError.shown(value), required: "[\"LlamaForCausalLM\"]")
-        }
-        if let activation = reader.value("hidden_act"), activation != .string("silu") {
-            throw reader.fail("hidden_act", found: CheckpointError.shown(activation), required: "\"silu\"")
         }
     }
 

@@ -1,4 +1,4 @@
-/// The names that Hugging Face checkpoints give to the tensors of a Llama.
+/// The names that Hugging Face checkpoints give to the tensors of a Llama and its kin.
 public enum LlamaTensorName {
     /// `[vocab_size, hidden_size]`.
     public static let embedding = "model.embed_tokens.weight"

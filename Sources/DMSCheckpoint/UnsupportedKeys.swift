@@ -2,44 +2,10 @@ import DMSJSON
 
 /// Keys of a `config.json` that change what a model computes, in ways that are not implemented.
 ///
-/// Each may be absent, `null` or at its neutral value; anything else is refused by name.
+/// Each may be absent, `null` or at its neutral value; anything else is refused by name. A family may judge a key
+/// differently; see ``ModelFamily/neutralValues``.
 enum UnsupportedKeys {
-    /// The value at which a key changes nothing.
-    private enum Neutral {
-        case absent
-        case no
-        case one
-        case zero
-        case zeroOrOne
-        case empty
-        case fullAttention
-
-        var words: String {
-            switch self {
-            case .absent: "no value, as it is not supported"
-            case .no: "false, as it is not supported"
-            case .one: "1, as nothing else is supported"
-            case .zero: "0, as nothing else is supported"
-            case .zeroOrOne: "0 or 1, as mixtures of experts are not supported"
-            case .empty: "nothing in it, as it is not supported"
-            case .fullAttention: "\"full_attention\" for every layer"
-            }
-        }
-
-        func accepts(_ value: JSONValue) -> Bool {
-            switch self {
-            case .absent: false
-            case .no: value == .bool(false)
-            case .one: value.doubleValue == 1
-            case .zero: value.doubleValue == 0
-            case .zeroOrOne: value.doubleValue == 0 || value.doubleValue == 1
-            case .empty: value.objectValue?.isEmpty ?? value.arrayValue?.isEmpty ?? false
-            case .fullAttention: value.arrayValue?.allSatisfy { $0 == .string("full_attention") } ?? false
-            }
-        }
-    }
-
-    private static let neutralValues: [String: Neutral] = [
+    private static let neutralValues: [String: NeutralValue] = [
         "add_cross_attention": .no,
         "alibi": .no,
         "attention_chunk_size": .absent,
@@ -78,13 +44,17 @@ enum UnsupportedKeys {
         "use_sliding_window": .no,
     ]
 
-    static func contains(_ key: String) -> Bool { neutralValues[key] != nil }
+    private static func neutral(_ key: String, in family: ModelFamily) -> NeutralValue? {
+        family.neutralValues[key] ?? neutralValues[key]
+    }
 
-    static func refuse(in reader: ConfigurationReader) throws(CheckpointError) {
+    static func contains(_ key: String, family: ModelFamily) -> Bool { neutral(key, in: family) != nil }
+
+    static func refuse(in reader: ConfigurationReader, family: ModelFamily) throws(CheckpointError) {
         for key in reader.object.keys {
-            guard let neutral = neutralValues[key], let value = reader.value(key), !neutral.accepts(value) else {
-                continue
-            }
+            guard let neutral = neutral(key, in: family), let value = reader.value(key),
+                !neutral.accepts(value, in: reader.object)
+            else { continue }
             throw reader.fail(key, found: CheckpointError.shown(value), required: neutral.words)
         }
     }

@@ -6,9 +6,10 @@ public enum ActivationPoint: Sendable, Hashable {
     case embedding
     /// The normalised input of attention, `[rows, hidden]`.
     case attentionNorm(layer: Int)
-    /// Before the rotary position, `[rows, queryHeads · d]`; the borrowed channel still holds the gate.
+    /// Before the rotary position and behind a norm over heads, `[rows, queryHeads · d]`; the borrowed channel still
+    /// holds the gate.
     case query(layer: Int)
-    /// Keys before rotation.
+    /// Keys before rotation, behind a norm over heads.
     case key(layer: Int)
     /// Values.
     case value(layer: Int)

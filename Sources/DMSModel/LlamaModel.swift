@@ -2,8 +2,9 @@ public import DMSCheckpoint
 public import DMSPolicy
 public import DMSTensor
 
-/// The Llama graph, written once, over whatever attention operator it is given.
+/// The graph of Llama and its kin, written once, over whatever attention operator it is given.
 ///
+/// What a family adds is among the layers' weights, such as ``HeadNorms``; the graph knows no family.
 /// Immutable and shared; everything that changes lives in the operator and the workspace. Not to be run from two
 /// threads at a time, because the kernels are not.
 public final class LlamaModel: Sendable {
@@ -123,6 +124,8 @@ public final class LlamaModel: Sendable {
         kernels.linear(
             normed, precision: precision, LinearTask(layerWeights.query, into: queries),
             LinearTask(layerWeights.key, into: keys), LinearTask(layerWeights.value, into: values))
+        layerWeights.headNorms?.apply(
+            queries: queries, keys: keys, epsilon: configuration.normEpsilon, kernels: kernels)
         observer?.observe(.query(layer: layer), queries)
         observer?.observe(.key(layer: layer), keys)
         observer?.observe(.value(layer: layer), values)

@@ -12,6 +12,8 @@ public struct LlamaLayerWeights: Sendable {
     public let value: LinearWeight
     /// `[hidden, queryHeads · d]`.
     public let output: LinearWeight
+    /// Over each head of queries and keys; `nil` in families without.
+    public let headNorms: HeadNorms?
     /// Before the feed-forward layers.
     public let feedForwardNorm: NormWeight
     /// `[intermediate, hidden]`, what goes through SiLU.
@@ -24,13 +26,15 @@ public struct LlamaLayerWeights: Sendable {
     /// The weights of a layer; who runs them checks their shapes.
     public init(
         attentionNorm: NormWeight, query: LinearWeight, key: LinearWeight, value: LinearWeight, output: LinearWeight,
-        feedForwardNorm: NormWeight, gate: LinearWeight, up: LinearWeight, down: LinearWeight
+        headNorms: HeadNorms? = nil, feedForwardNorm: NormWeight, gate: LinearWeight, up: LinearWeight,
+        down: LinearWeight
     ) {
         self.attentionNorm = attentionNorm
         self.query = query
         self.key = key
         self.value = value
         self.output = output
+        self.headNorms = headNorms
         self.feedForwardNorm = feedForwardNorm
         self.gate = gate
         self.up = up
@@ -55,7 +59,7 @@ public final class NormWeight: Sendable {
     public var pointer: UnsafePointer<Float> { UnsafePointer(buffer.pointer.assumingMemoryBound(to: Float.self)) }
 }
 
-/// All weights of a Llama model, immutable and shared.
+/// All weights of a model, immutable and shared.
 public final class LlamaWeights: Sendable {
     /// `[vocabulary, hidden]`.
     public let embedding: LinearWeight
@@ -78,9 +82,9 @@ public final class LlamaWeights: Sendable {
     public var bytesPerDecodeStep: Int {
         layers.reduce(head.byteCount + finalNorm.count * 4) { total, layer in
             let matrices = [layer.query, layer.key, layer.value, layer.output, layer.gate, layer.up, layer.down]
-            return matrices.reduce(total + (layer.attentionNorm.count + layer.feedForwardNorm.count) * 4) {
-                $0 + $1.byteCount
-            }
+            let norms = [layer.attentionNorm, layer.feedForwardNorm, layer.headNorms?.query, layer.headNorms?.key]
+            let normBytes = norms.reduce(0) { $0 + ($1?.count ?? 0) * 4 }
+            return matrices.reduce(total + normBytes) { $0 + $1.byteCount }
         }
     }
 

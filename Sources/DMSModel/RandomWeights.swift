@@ -30,6 +30,10 @@ extension LlamaWeights {
                     key: try maker.linear(outputs: keyWidth, inputs: hidden),
                     value: try maker.linear(outputs: keyWidth, inputs: hidden),
                     output: try maker.linear(outputs: hidden, inputs: queryWidth),
+                    headNorms: configuration.family.normalizesHeads
+                        ? HeadNorms(
+                            query: try maker.norm(configuration.headDimension),
+                            key: try maker.norm(configuration.headDimension)) : nil,
                     feedForwardNorm: try maker.norm(hidden),
                     gate: try maker.linear(outputs: feedForward, inputs: hidden),
                     up: try maker.linear(outputs: feedForward, inputs: hidden),

@@ -48,11 +48,17 @@ private struct WeightBinder {
         func mlp(_ name: String, _ outputs: Int, _ inputs: Int) throws -> LinearWeight {
             try linear("\(prefix).mlp.\(name)", outputs: outputs, inputs: inputs, hasBias: feedForwardBias)
         }
+        let headDimension = configuration.headDimension
+        let headNorms =
+            configuration.family.normalizesHeads
+            ? HeadNorms(
+                query: try norm("\(prefix).self_attn.q_norm", count: headDimension),
+                key: try norm("\(prefix).self_attn.k_norm", count: headDimension)) : nil
         return LlamaLayerWeights(
             attentionNorm: try norm("\(prefix).input_layernorm", count: hidden),
             query: try attention("q_proj", queryWidth, hidden), key: try attention("k_proj", keyWidth, hidden),
             value: try attention("v_proj", keyWidth, hidden), output: try attention("o_proj", hidden, queryWidth),
-            feedForwardNorm: try norm("\(prefix).post_attention_layernorm", count: hidden),
+            headNorms: headNorms, feedForwardNorm: try norm("\(prefix).post_attention_layernorm", count: hidden),
             gate: try mlp("gate_proj", feedForward, hidden), up: try mlp("up_proj", feedForward, hidden),
             down: try mlp("down_proj", hidden, feedForward))
     }

@@ -75,6 +75,16 @@ public struct MatrixView {
         return MatrixView(pointer: pointer + range.lowerBound, rows: rows, columns: range.count, stride: stride)
     }
 
+    /// The heads of every row, as one row each: `[rows · heads, d]`.
+    ///
+    /// Rows must lie without gaps.
+    public func heads(ofDimension dimension: Int) -> MatrixView {
+        precondition(
+            stride == columns && columns % dimension == 0,
+            "heads of \(dimension) in rows of \(columns), stride \(stride)")
+        return MatrixView(pointer: pointer, rows: rows * (columns / dimension), columns: dimension, stride: dimension)
+    }
+
     /// One row's elements.
     public func row(_ index: Int) -> UnsafeMutableBufferPointer<Float> {
         precondition(index >= 0 && index < rows, "row \(index) of \(rows)")

@@ -6,8 +6,9 @@ enum PreTokenizer: Sendable {
     /// The pattern of Llama 3 (`digits` 3) and of Qwen 2 (`digits` 1): contractions in any case, words with one leading
     /// symbol, numbers of at most `digits` digits, symbols with the line breaks after them, white space.
     case words(digits: Int)
-    /// The pattern of GPT-2: contractions, then words, numbers and symbols with one leading blank, white space.
-    case gpt2
+    /// The pattern of GPT-2: contractions, then words, numbers and symbols with one leading blank, white space. SmolLM
+    /// first makes a piece of every digit.
+    case gpt2(isolatesDigits: Bool)
 
     static let gpt2Pattern =
         "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
@@ -23,7 +24,7 @@ enum PreTokenizer: Sendable {
         switch pattern {
         case Self.wordsPattern(number: "\\p{N}{1,3}"): self = .words(digits: 3)
         case Self.wordsPattern(number: "\\p{N}"): self = .words(digits: 1)
-        case Self.gpt2Pattern: self = .gpt2
+        case Self.gpt2Pattern: self = .gpt2(isolatesDigits: false)
         default: return nil
         }
     }
@@ -38,7 +39,7 @@ enum PreTokenizer: Sendable {
             let end =
                 switch self {
                 case .words(let digits): Self.wordsEnd(text, from: start, digits: digits)
-                case .gpt2: Self.gpt2End(text, from: start)
+                case .gpt2(let isolatesDigits): Self.gpt2End(text, from: start, isolatesDigits: isolatesDigits)
                 }
             body(text.byteRange(start..<end))
             start = end
@@ -64,11 +65,17 @@ enum PreTokenizer: Sendable {
         }
     }
 
-    private static func gpt2End(_ text: ClassifiedText, from start: Int) -> Int {
+    /// - Parameter isolatesDigits: Whether text ends before a digit and begins anew behind it, as far as the pattern sees.
+    private static func gpt2End(_ text: ClassifiedText, from start: Int, isolatesDigits: Bool) -> Int {
         if let end = text.contractionEnd(from: start, ignoringCase: false) { return end }
-        let body = text.byte(at: start) == 0x20 && start + 1 < text.count ? start + 1 : start
+        if isolatesDigits, text.classes[start] == .number { return start + 1 }
+        let hasBody =
+            text.byte(at: start) == 0x20 && start + 1 < text.count
+            && !(isolatesDigits && text.isClass(.number, at: start + 1))
+        let body = hasBody ? start + 1 : start
         switch text.classes[body] {
-        case .space, .newline: return whitespaceEnd(text, from: start, stopsAfterNewline: false)
+        case .space, .newline:
+            return whitespaceEnd(text, from: start, stopsAfterNewline: false, endsAtDigits: isolatesDigits)
         case let run: return text.end(of: run, from: body)
         }
     }
@@ -79,7 +86,9 @@ enum PreTokenizer: Sendable {
     }
 
     /// The end of `\s*[\r\n]+` if wanted, else `\s+(?!\S)`, else `\s+`.
-    private static func whitespaceEnd(_ text: ClassifiedText, from start: Int, stopsAfterNewline: Bool) -> Int {
+    private static func whitespaceEnd(
+        _ text: ClassifiedText, from start: Int, stopsAfterNewline: Bool, endsAtDigits: Bool = false
+    ) -> Int {
         var end = start
         var afterNewline = start
         while end < text.count, text.classes[end] == .space || text.classes[end] == .newline {
@@ -88,6 +97,7 @@ enum PreTokenizer: Sendable {
         }
         if stopsAfterNewline, afterNewline > start { return afterNewline }
         // Before a word the last blank is left, to go with the word.
-        return end == text.count || end - start == 1 ? end : end - 1
+        let isLast = end == text.count || endsAtDigits && text.isClass(.number, at: end)
+        return isLast || end - start == 1 ? end : end - 1
     }
 }

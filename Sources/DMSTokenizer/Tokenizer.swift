@@ -1,6 +1,6 @@
 /// A byte-level BPE tokenizer, as a Hugging Face `tokenizer.json` describes it.
 ///
-/// Text is cut at added tokens, then by the split pattern, and each piece is merged by rank. Ids and decoded text are
+/// Text is cut at added tokens, normalised, cut by the split pattern, and each piece is merged by rank. Ids and decoded text are
 /// exactly those of the reference library (`tokenizers`). Immutable and safe to share.
 public final class Tokenizer: Sendable {
     private let parts: TokenizerParts
@@ -57,12 +57,14 @@ public final class Tokenizer: Sendable {
 
     private func encode(_ text: UnsafeBufferPointer<UInt8>, parsesSpecial: Bool, _ ids: inout [Int32]) {
         parts.verbatimAdded.split(text, parsesSpecial: parsesSpecial) { text in
-            parts.normalizedAdded.split(text, parsesSpecial: parsesSpecial) { text in
-                parts.preTokenizer.split(text) { range in
-                    encodePiece(UnsafeBufferPointer(rebasing: text[range]), &ids)
+            parts.normalization.withNormalized(text) { text in
+                parts.normalizedAdded.split(text, parsesSpecial: parsesSpecial) { text in
+                    parts.preTokenizer.split(text) { range in
+                        encodePiece(UnsafeBufferPointer(rebasing: text[range]), &ids)
+                    }
+                } onToken: {
+                    ids.append($0)
                 }
-            } onToken: {
-                ids.append($0)
             }
         } onToken: {
             ids.append($0)

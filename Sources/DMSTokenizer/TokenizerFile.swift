@@ -69,6 +69,7 @@ struct TokenizerFile {
         var parts = TokenizerParts()
         let pipeline = TokenizerPipeline(file: file, sections: sections)
         try pipeline.requireKnownSections()
+        parts.normalization = try pipeline.normalization()
         parts.preTokenizer = try pipeline.preTokenizer()
         parts.ignoresMerges = try modelOptions()
         guard let vocabulary else { throw fail("no \"model.vocab\"", "an object of tokens and ids") }

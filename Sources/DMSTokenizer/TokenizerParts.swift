@@ -7,11 +7,11 @@ struct TokenizerParts {
     var byteTokens: [Int32] = []
     var preTokenizer = PreTokenizer.words(digits: 3)
     var ignoresMerges = false
+    /// What becomes of the text between verbatim added tokens.
+    var normalization = TextNormalization.none
     /// Added tokens that are looked for in the text as it is.
     var verbatimAdded = AddedTokens()
     /// Added tokens that are looked for in the normalized text, between the verbatim ones.
-    ///
-    /// Nothing normalizes here, but the verbatim ones still go first.
     var normalizedAdded = AddedTokens()
     var specialIDs: Set<Int32> = []
     /// Bytes of the tokens that are not in `tokens`, by id.

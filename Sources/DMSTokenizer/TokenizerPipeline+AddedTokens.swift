@@ -35,6 +35,8 @@ extension TokenizerPipeline {
         _ object: JSONObject, content: String, id: Int32, _ parts: inout TokenizerParts
     ) throws(TokenizerError) {
         let text = Array(content.utf8)
+        let isNormalized = object["normalized"] == .bool(true)
+        let found = isNormalized ? parts.normalization.normalized(text) : text
         if let present = parts.id(of: text) {
             guard present == id else {
                 throw fail("id \(id) for the added token \"\(content)\"", "\(present), its id in model.vocab")
@@ -43,18 +45,18 @@ extension TokenizerPipeline {
             guard !parts.isUsed(id) else {
                 throw fail("id \(id) for the added token \"\(content)\"", "an id that no other token has")
             }
-            // Decoding reads every token in the alphabet where it can, added ones as well.
+            // Decoding reads every token in the alphabet where it can, added ones as well, in the form they are found in.
             var bytes: [UInt8] = []
-            let isSpelled = text.withUnsafeBufferPointer { ByteAlphabet.decode($0, into: &bytes) }
-            parts.otherBytes[id] = isSpelled ? bytes : text
+            let isSpelled = found.withUnsafeBufferPointer { ByteAlphabet.decode($0, into: &bytes) }
+            parts.otherBytes[id] = isSpelled ? bytes : found
         }
         parts.idsByText[text] = id
         let token = AddedTokens.Token(
             id: id, isSpecial: object["special"] == .bool(true), stripsLeft: object["lstrip"] == .bool(true),
             stripsRight: object["rstrip"] == .bool(true))
         if token.isSpecial { parts.specialIDs.insert(id) }
-        if object["normalized"] == .bool(true) {
-            parts.normalizedAdded.insert(text, token)
+        if isNormalized {
+            parts.normalizedAdded.insert(found, token)
         } else {
             parts.verbatimAdded.insert(text, token)
         }

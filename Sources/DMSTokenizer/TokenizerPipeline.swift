@@ -20,12 +20,18 @@ struct TokenizerPipeline {
         guard sections["version"] == .string("1.0") else {
             throw fail("version \(sections["version"]?.text() ?? "absent")", "\"1.0\"")
         }
-        if let normalizer = sections["normalizer"], !normalizer.isNull {
-            throw fail("a normalizer \(type(of: normalizer))", "none, as no normalizer is supported")
-        }
         guard let decoder = sections["decoder"], type(of: decoder) == "\"ByteLevel\"" else {
             throw fail("a decoder of type \(sections["decoder"].map(type(of:)) ?? "absent")", "type \"ByteLevel\"")
         }
+    }
+
+    func normalization() throws(TokenizerError) -> TextNormalization {
+        guard let section = sections["normalizer"], !section.isNull else { return .none }
+        guard type(of: section) == "\"NFC\"" else {
+            throw fail("a normalizer of type \(type(of: section))", "none or \"NFC\"; others are not supported")
+        }
+        try requireKeys(of: section.objectValue ?? JSONObject(), ["type"], in: "the normalizer")
+        return .canonicalComposition
     }
 
     /// The value of "type", quoted, for comparing and for messages; the kind of value where there is none.
@@ -50,12 +56,24 @@ struct TokenizerPipeline {
             return try split(steps[0].objectValue ?? JSONObject())
         case ["\"ByteLevel\""]:
             try requireByteLevel(steps[0], usesPattern: true)
-            return .gpt2
+            return .gpt2(isolatesDigits: false)
+        case ["\"Digits\"", "\"ByteLevel\""]:
+            try requireByteLevel(steps[1], usesPattern: true)
+            return .gpt2(isolatesDigits: try isolatesDigits(steps[0].objectValue ?? JSONObject()))
         default:
             throw fail(
                 "pre_tokenizer steps \(kinds.joined(separator: ", "))",
-                "\"Split\", \"ByteLevel\", or \"ByteLevel\" alone")
+                "\"Split\", \"ByteLevel\"; or \"Digits\", \"ByteLevel\"; or \"ByteLevel\" alone")
         }
+    }
+
+    /// Checks a step that cuts at every digit.
+    private func isolatesDigits(_ digits: JSONObject) throws(TokenizerError) -> Bool {
+        try requireKeys(of: digits, ["type", "individual_digits"], in: "Digits")
+        guard digits["individual_digits"] == .bool(true) else {
+            throw fail("Digits with individual_digits \(digits["individual_digits"]?.text() ?? "absent")", "true")
+        }
+        return true
     }
 
     private func split(_ split: JSONObject) throws(TokenizerError) -> PreTokenizer {

@@ -4,10 +4,10 @@ import ArgumentParser
 struct DMSCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dms",
-        abstract: "Llama models with a KV cache that evicts itself (Dynamic Memory Sparsification, arXiv 2506.05345).",
+        abstract: "Models with a KV cache that evicts itself (Dynamic Memory Sparsification, arXiv 2506.05345).",
         discussion: """
             A model is a folder in Hugging Face format: config.json, tokenizer.json, *.safetensors, and for eviction \
-            dms_metadata.json. A model without that file runs as plain Llama. OWNER/NAME is one on a hub: the verbs fetch \
+            dms_metadata.json. A model without that file runs as a plain one. OWNER/NAME is one on a hub: the verbs fetch \
             what the cache does not have, unless --offline forbids it.
 
               dms pull OWNER/NAME                fetch a model, or bring it up to date

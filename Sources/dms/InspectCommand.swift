@@ -8,6 +8,7 @@ struct InspectCommand: ModelUsing {
         discussion: """
               dms inspect --model DIR
               dms inspect --model DIR --json
+              dms inspect --families
 
             Checks every file and the shape of every tensor. For a model with eviction, each value is shown with the \
             file it came from; where weights_sha256 is stated, here as whenever a model is loaded, all weights are read \
@@ -29,6 +30,9 @@ struct InspectCommand: ModelUsing {
     @Option(help: HubOptions.help("The model", orElse: "the small model that comes with dms"))
     var model: String?
 
+    @Flag(help: "List the model families that are supported, and read no model.")
+    var families = false
+
     @OptionGroup(title: "Report")
     var report: InspectPageOptions
 
@@ -49,6 +53,9 @@ struct InspectCommand: ModelUsing {
     }
 
     func validate() throws {
+        if families, model != nil || report.output != nil {
+            throw ValidationError("--families reads no model: --model and --output are of no use with it")
+        }
         let computing = [("kv-dtype", cache.kvType != nil)] + compute.given
         try report.validate(otherOptions: computing)
         if report.output != nil, !report.hasText, model != nil, Console.isInputTerminal {
@@ -57,6 +64,10 @@ struct InspectCommand: ModelUsing {
     }
 
     func run() throws {
+        if families {
+            if json { try Console.write(FamilyList.json) } else { try Console.write(FamilyList.text) }
+            return
+        }
         let path = try model ?? ShippedModel.path()
         let facts = try InspectReport(path: path)
         guard let output = report.output else {

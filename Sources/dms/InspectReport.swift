@@ -46,6 +46,7 @@ struct InspectReport {
     /// Names and values of the configuration.
     private var shape: [(name: String, value: JSONValue)] {
         [
+            ("family", .string(configuration.family.name)),
             ("layers", .count(configuration.layerCount)), ("hidden_size", .count(configuration.hiddenSize)),
             ("intermediate_size", .count(configuration.intermediateSize)),
             ("query_heads", .count(configuration.headCount)),

@@ -13,7 +13,7 @@ struct PretrainCommand: ModelUsing {
               dms pretrain --config recall/config.json --tokenizer recall/tokenizer.json \\
                 --corpus recall/corpus.jsonl --output BASE --steps 2000
 
-            A Llama of the shape in --config learns to predict the next token of --corpus, from random weights. The same \
+            A model of the shape in --config learns to predict the next token of --corpus, from random weights. The same \
             trainer as 'dms retrofit', which can then teach the result to evict. Small models only: on two cores a \
             million parameters learn from some ten thousand tokens a second.
 

@@ -21,7 +21,8 @@ import Testing
     }
 
     static let values = [
-        Lie(#"{"model_type": "mistral"}"#, "model_type", "mistral", "llama"),
+        Lie(#"{"model_type": "gemma"}"#, "model_type", "gemma", "\"llama\", \"mistral\" or \"qwen3\""),
+        Lie(#"{"model_type": "mistral"}"#, "architectures", "Llama", "MistralForCausalLM"),
         Lie(#"{"model_type": 1}"#, "model_type", "1", "a string"),
         Lie(#"{"architectures": ["MistralForCausalLM"]}"#, "architectures", "Mistral", "LlamaForCausalLM"),
         Lie(#"{"architectures": []}"#, "architectures", "[]", "LlamaForCausalLM"),

@@ -13,6 +13,7 @@ import Testing
         var keyValueHeads: Int
         var headDimension: Int
         var hidden: Int
+        var isQwen3 = false
         var tied = true
         var attentionBias = false
         var feedForwardBias = false
@@ -21,7 +22,7 @@ import Testing
         var rope: JSONObject = JSONObject()
 
         var description: String {
-            "\(heads):\(keyValueHeads) heads of \(headDimension), hidden \(hidden), \(dtype), tied \(tied), \(shards) files"
+            "\(isQwen3 ? "Qwen3, " : "")\(heads):\(keyValueHeads) heads of \(headDimension), hidden \(hidden), \(dtype), tied \(tied), \(shards) files"
         }
     }
 
@@ -47,10 +48,13 @@ import Testing
             heads: 8, keyValueHeads: 2, headDimension: 2, hidden: 16, feedForwardBias: true, dtype: "BF16", shards: 3),
         Shape(heads: 3, keyValueHeads: 1, headDimension: 10, hidden: 30, rope: llama3),
         Shape(heads: 2, keyValueHeads: 2, headDimension: 4, hidden: 9, tied: false, shards: 2, rope: newSpelling),
+        Shape(heads: 6, keyValueHeads: 2, headDimension: 10, hidden: 24, isQwen3: true),
+        Shape(heads: 4, keyValueHeads: 4, headDimension: 32, hidden: 17, isQwen3: true, tied: false, dtype: "BF16"),
     ]
 
     static func load(_ shape: Shape, in folder: TemporaryFolder, threads: Int = 1) throws -> LlamaModel {
         var checkpoint = TinyCheckpoint()
+        checkpoint.isQwen3 = shape.isQwen3
         checkpoint.heads = shape.heads
         checkpoint.keyValueHeads = shape.keyValueHeads
         checkpoint.headDimension = shape.headDimension

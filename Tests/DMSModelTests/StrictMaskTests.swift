@@ -13,6 +13,7 @@ import Testing
         var window: Int
         var shift: Int
         var zeroing: ChannelZeroing
+        var isQwen3 = false
     }
 
     static let cases: [Case] = [
@@ -21,15 +22,20 @@ import Testing
         Case(heads: 8, keyValueHeads: 1, window: 5, shift: 1, zeroing: .beforeAndAfterRope),
         Case(heads: 6, keyValueHeads: 2, window: 0, shift: 1, zeroing: .beforeRope),
         Case(heads: 6, keyValueHeads: 2, window: 1000, shift: 0, zeroing: .beforeRope),
+        Case(heads: 6, keyValueHeads: 2, window: 3, shift: 0, zeroing: .beforeRope, isQwen3: true),
+        Case(heads: 8, keyValueHeads: 1, window: 5, shift: 1, zeroing: .beforeAndAfterRope, isQwen3: true),
     ]
 
     static func model(_ test: Case, threads: Int = 1) throws -> LlamaModel {
-        let configuration = try TinyModel.configuration(
-            layers: 3, hidden: 24, heads: test.heads, keyValueHeads: test.keyValueHeads, headDimension: 8)
         let dms = try DMSConfiguration(
             source: .borrowedQueryChannel, channel: .last, decisionShift: test.shift, zeroing: test.zeroing,
             windowSize: test.window, windowInclusive: true, alphaScale: 100, alphaOffset: 5)
-        return try TinyModel.make(configuration, dms: dms, threads: threads)
+        var checkpoint = TinyCheckpoint()
+        checkpoint.isQwen3 = test.isQwen3
+        checkpoint.layers = 3
+        checkpoint.heads = test.heads
+        checkpoint.keyValueHeads = test.keyValueHeads
+        return try TinyModel.load(checkpoint, dms: dms, threads: threads)
     }
 
     @Test(arguments: cases)

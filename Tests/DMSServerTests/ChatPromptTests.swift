@@ -92,6 +92,9 @@ struct ChatPromptTests {
 
     @Test("what a tokenizer's special tokens speak for")
     func detection() throws {
+        #expect(
+            ChatTemplate.detect(try Tokenizer(file: FamilyFixture("qwen3").path + "/tokenizer.json"), endOfText: [])
+                == .chatML)
         #expect(ChatTemplate.detect(try Serving.tokenizer(), endOfText: [1]) == nil)
         #expect(ChatTemplate.detect(try Serving.tokenizer(Serving.llama3), endOfText: [1]) == .llama3)
         #expect(ChatTemplate.detect(try Serving.tokenizer(Serving.chatML), endOfText: [1]) == .chatML)

@@ -2,7 +2,7 @@ import DMSCheckpoint
 public import DMSModel
 import DMSTensor
 
-/// The Llama graph once more, in FP64 and the plainest loops: the oracle of the fast one.
+/// The graph of Llama and its kin once more, in FP64 and the plainest loops: the oracle of the fast one.
 ///
 /// It shares no kernel, no cache and no rule with the product; what is evicted is handed in as a matrix of who sees
 /// whom.
@@ -48,6 +48,10 @@ public struct ReferenceLlama {
             var q = normed.map { apply(layer.query, $0) }
             var k = normed.map { apply(layer.key, $0) }
             let v = normed.map { apply(layer.value, $0) }
+            if let norms = layer.headNorms {
+                q = q.map { normHeads($0, norms.query) }
+                k = k.map { normHeads($0, norms.key) }
+            }
             if let borrowed {
                 let columns = (0..<configuration.keyValueHeadCount).map { $0 * group * d + borrowed.channel }
                 raw.append(q.map { query in columns.map { query[$0] } })
@@ -120,6 +124,10 @@ public struct ReferenceLlama {
         let square = x.reduce(0) { $0 + $1 * $1 } / Double(x.count)
         let factor = 1 / (square + Double(configuration.normEpsilon)).squareRoot()
         return x.enumerated().map { $1 * factor * Double(weight.pointer[$0]) }
+    }
+
+    private func normHeads(_ x: [Double], _ weight: NormWeight) -> [Double] {
+        stride(from: 0, to: x.count, by: weight.count).flatMap { norm(Array(x[$0..<$0 + weight.count]), weight) }
     }
 
     private func rotate(_ x: inout [Double], position: Int, _ frequencies: [Double]) {

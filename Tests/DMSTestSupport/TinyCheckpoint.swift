@@ -1,8 +1,10 @@
 public import DMSJSON
 import Foundation
 
-/// A small random Llama checkpoint, written byte by byte without the project's own writer.
+/// A small random checkpoint, a Llama unless something else is asked for, written byte by byte without the project's own writer.
 public struct TinyCheckpoint {
+    /// With norms over the heads of queries and keys, and called one.
+    public var isQwen3 = false
     public var layers = 2
     public var hidden = 24
     public var heads = 6
@@ -26,7 +28,8 @@ public struct TinyCheckpoint {
     /// The entries of config.json.
     public var configuration: JSONObject {
         var object: JSONObject = JSONObject([
-            "architectures": .array([.string("LlamaForCausalLM")]), "model_type": .string("llama"),
+            "architectures": .array([.string(isQwen3 ? "Qwen3ForCausalLM" : "LlamaForCausalLM")]),
+            "model_type": .string(isQwen3 ? "qwen3" : "llama"),
             "hidden_size": .integer(Int64(hidden)), "intermediate_size": .integer(Int64(feedForward)),
             "num_hidden_layers": .integer(Int64(layers)), "num_attention_heads": .integer(Int64(heads)),
             "num_key_value_heads": .integer(Int64(keyValueHeads)), "head_dim": .integer(Int64(headDimension)),
@@ -54,6 +57,11 @@ public struct TinyCheckpoint {
             for (name, outputs, inputs) in attention {
                 list.append(("\(prefix).self_attn.\(name).weight", [outputs, inputs]))
                 if attentionBias { list.append(("\(prefix).self_attn.\(name).bias", [outputs])) }
+            }
+            if isQwen3 {
+                for norm in ["q_norm", "k_norm"] {
+                    list.append(("\(prefix).self_attn.\(norm).weight", [headDimension]))
+                }
             }
             let mlp = [
                 ("gate_proj", feedForward, hidden), ("up_proj", feedForward, hidden),

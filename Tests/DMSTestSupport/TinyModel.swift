@@ -24,6 +24,25 @@ public enum TinyModel {
         return try LlamaConfiguration(parsing: Array(text.utf8))
     }
 
+    /// A checkpoint's model on the CPU, whose norms are not 1 as those of ``make(_:dms:seed:threads:)`` are.
+    public static func load(
+        _ checkpoint: TinyCheckpoint, dms: DMSConfiguration? = nil, threads: Int = 1
+    ) throws -> LlamaModel {
+        let folder = try TemporaryFolder()
+        try checkpoint.write(to: folder.path)
+        return try load(folder.path, dms: dms, threads: threads)
+    }
+
+    /// The model of a folder in FP32 on the CPU.
+    public static func load(_ path: String, dms: DMSConfiguration? = nil, threads: Int = 1) throws -> LlamaModel {
+        let directory = try ModelDirectory.open(path: path)
+        let kernels = try CPUKernels(threads: threads)
+        return try LlamaModel(
+            configuration: directory.configuration,
+            weights: LlamaWeights(directory, precision: .fp32, kernels: kernels), dms: dms, precision: .fp32,
+            kernels: kernels)
+    }
+
     /// A model with FP32 random weights on the CPU.
     public static func make(
         _ configuration: LlamaConfiguration, dms: DMSConfiguration? = nil, seed: UInt64 = 1, threads: Int = 1

@@ -43,7 +43,7 @@ import Testing
         try #require(variant(name)[key]?.arrayValue).map { try Case(#require($0.objectValue)) }
     }
 
-    @Test(arguments: ["llama3", "qwen2", "gpt2", "added"])
+    @Test(arguments: ["llama3", "qwen2", "gpt2", "added", "qwen3", "smollm"])
     func encodes(_ name: String) throws {
         let tokenizer = try tokenizer(name)
         let cases = try cases(name, "cases")
@@ -62,6 +62,23 @@ import Testing
         let cases = try cases(name, "decode_cases")
         #expect(cases.count >= 100)
         for golden in cases { try expectDecoding(golden, tokenizer) }
+    }
+
+    /// Decoding gives what was encoded, which is the normalised text.
+    @Test func normalizes() throws {
+        var file = try #require(Self.file.get()["file"]?.objectValue)
+        file["normalizer"] = .object(JSONObject(["type": .string("NFC")]))
+        let tokenizer = try TinyTokenizer.make(file)
+        let cases = try #require(Self.file.get()["normalized"]?.arrayValue)
+        #expect(cases.count == 300)
+        var changed = 0
+        for golden in cases {
+            let pair = try #require(golden.arrayValue).compactMap(\.stringValue)
+            let found = try tokenizer.decode(tokenizer.encode(pair[0], addSpecialTokens: false))
+            #expect(Array(found.utf8) == Array(pair[1].utf8), "\(pair[0].unicodeScalars.map(\.value))")
+            if Array(pair[0].utf8) != Array(pair[1].utf8) { changed += 1 }
+        }
+        #expect(changed > 100)
     }
 
     private func expectDecoding(_ golden: Case, _ tokenizer: Tokenizer) throws {

@@ -30,7 +30,24 @@ import Testing
         #expect(model { $0["unk_token"] = .string("<unk>") }.contains("unk_token"))
         #expect(model { $0["dropout"] = .number(0.1) }.contains("dropout"))
         #expect(model { $0["surprise"] = .integer(1) }.contains("model.surprise"))
-        #expect(refusal { $0["normalizer"] = .object(JSONObject(["type": .string("NFC")])) }.contains("NFC"))
+        #expect(refusal { $0["normalizer"] = .object(JSONObject(["type": .string("NFKC")])) }.contains("NFKC"))
+        #expect(
+            refusal {
+                $0["normalizer"] = .object(JSONObject(["type": .string("NFC"), "surprise": .null]))
+            }.contains("surprise"))
+        #expect(
+            refusal {
+                let digits = JSONObject(["type": .string("Digits"), "individual_digits": .bool(false)])
+                $0["pre_tokenizer"] = .object(
+                    JSONObject([
+                        "type": .string("Sequence"),
+                        "pretokenizers": .array([
+                            .object(digits),
+                            .object(
+                                JSONObject(["type": .string("ByteLevel"), "add_prefix_space": .bool(false)])),
+                        ]),
+                    ]))
+            }.contains("individual_digits"))
         #expect(refusal { $0["decoder"] = .object(JSONObject(["type": .string("WordPiece")])) }.contains("WordPiece"))
         #expect(refusal { $0["pre_tokenizer"] = .null }.contains("pre_tokenizer"))
         #expect(

@@ -10,10 +10,12 @@ import Testing
 struct ForwardTests {
     @Test(
         "A gate near temperature 0 computes the strict mask, for every window, profile and treatment",
-        arguments: [SemanticsProfile.fastdms, .nvidia], ChannelZeroing.all)
-    func strictMask(profile: SemanticsProfile, zeroing: ChannelZeroing) throws {
+        arguments: [(SemanticsProfile.fastdms, false), (.nvidia, false), (.fastdms, true)], ChannelZeroing.all)
+    func strictMask(variant: (profile: SemanticsProfile, isQwen3: Bool), zeroing: ChannelZeroing) throws {
         for window in [0, 1, 4, 40] {
-            var problem = try TrainingProblem(profile: profile, zeroing: zeroing, window: window, seed: UInt64(window))
+            var problem = try TrainingProblem(
+                profile: variant.profile, zeroing: zeroing, window: window, seed: UInt64(window),
+                isQwen3: variant.isQwen3)
             problem.temperature = 1e-6
             let workspace = try problem.workspace()
             let treatment = try problem.treatment()
@@ -40,9 +42,27 @@ struct ForwardTests {
         }
     }
 
-    @Test("Without a gate it is the inference graph")
-    func plain() throws {
-        let problem = try TrainingProblem()
+    @Test(
+        "A channel that has faded is what a row of zeros computes, behind a norm over heads, too",
+        arguments: [false, true])
+    func faded(isQwen3: Bool) throws {
+        let problem = try TrainingProblem(isQwen3: isQwen3)
+        let expected = try hidden(problem, .untouched)
+        problem.gates.merge(into: problem.weights)
+        #expect(largestDifference(try hidden(problem, .untouched), expected) > 1e-3)
+        #expect(try hidden(problem, .fading(0)) == expected)
+    }
+
+    private func hidden(_ problem: TrainingProblem, _ treatment: ChannelTreatment) throws -> [Float] {
+        let workspace = try problem.workspace()
+        return withExtendedLifetime(workspace) {
+            values(problem.graph.forward(problem.batch, treatment, workspace: workspace).hidden)
+        }
+    }
+
+    @Test("Without a gate it is the inference graph", arguments: [false, true])
+    func plain(isQwen3: Bool) throws {
+        let problem = try TrainingProblem(isQwen3: isQwen3)
         let workspace = try problem.workspace()
         let hidden = withExtendedLifetime(workspace) {
             values(problem.graph.forward(problem.batch, .untouched, workspace: workspace).hidden)

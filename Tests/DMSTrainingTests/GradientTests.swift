@@ -39,9 +39,9 @@ struct GradientTests {
 
     @Test(
         "Every weight and every gate, for each profile and treatment of the borrowed channel",
-        arguments: [SemanticsProfile.fastdms, .nvidia], ChannelZeroing.all)
-    func gated(profile: SemanticsProfile, zeroing: ChannelZeroing) throws {
-        var problem = try TrainingProblem(profile: profile, zeroing: zeroing)
+        arguments: [(SemanticsProfile.fastdms, false), (.nvidia, false), (.fastdms, true)], ChannelZeroing.all)
+    func gated(variant: (profile: SemanticsProfile, isQwen3: Bool), zeroing: ChannelZeroing) throws {
+        var problem = try TrainingProblem(profile: variant.profile, zeroing: zeroing, isQwen3: variant.isQwen3)
         problem.noise = LogisticNoise(seed: 3, step: 0, microStep: 0)
         let treatment = try problem.treatment()
         let gradients = try problem.gradients()
@@ -50,17 +50,17 @@ struct GradientTests {
         try check(problem, treatment, problem.gates.arena, #require(gradients.gates).arena)
     }
 
-    @Test("A plain Llama, embeddings tied and not", arguments: [true, false])
-    func plain(tied: Bool) throws {
-        let problem = try TrainingProblem(tied: tied, heads: 4, keyValueHeads: 4)
+    @Test("A plain model, embeddings tied and not", arguments: [true, false], [true, false])
+    func plain(tied: Bool, isQwen3: Bool) throws {
+        let problem = try TrainingProblem(tied: tied, heads: 4, keyValueHeads: 4, isQwen3: isQwen3)
         let gradients = try problem.gradients()
         _ = try problem.loss(.untouched, into: gradients)
         try check(problem, .untouched, problem.weights.arena, #require(gradients.weights).arena)
     }
 
-    @Test("A channel that fades")
-    func fading() throws {
-        let problem = try TrainingProblem(seed: 5)
+    @Test("A channel that fades", arguments: [false, true])
+    func fading(isQwen3: Bool) throws {
+        let problem = try TrainingProblem(seed: 5, isQwen3: isQwen3)
         problem.gates.merge(into: problem.weights)
         let gradients = try problem.gradients()
         _ = try problem.loss(.fading(0.4), into: gradients)
@@ -88,12 +88,12 @@ struct GradientTests {
         #expect(bits(left.arena) == bits(right.arena))
     }
 
-    @Test("Neither checkpointing nor the number of threads changes a bit", arguments: [1, 2, 3])
-    func sameBits(threads: Int) throws {
-        let reference = try TrainingProblem()
+    @Test("Neither checkpointing nor the number of threads changes a bit", arguments: [1, 2, 3], [false, true])
+    func sameBits(threads: Int, isQwen3: Bool) throws {
+        let reference = try TrainingProblem(isQwen3: isQwen3)
         let expected = try reference.gradients()
         let expectedLoss = try reference.loss(try reference.treatment(), into: expected)
-        let problem = try TrainingProblem(threads: threads)
+        let problem = try TrainingProblem(threads: threads, isQwen3: isQwen3)
         let perLayer = LayerActivations.byteCount(
             problem.configuration, sequences: TrainingProblem.sequences, length: TrainingProblem.length)
         for bytes in [0, perLayer, 1 << 30] {

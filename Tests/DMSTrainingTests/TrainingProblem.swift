@@ -22,9 +22,10 @@ struct TrainingProblem {
 
     init(
         profile: SemanticsProfile = .fastdms, zeroing: ChannelZeroing? = nil, window: Int = 4, seed: UInt64 = 1,
-        threads: Int = 1, tied: Bool = true, heads: Int = 6, keyValueHeads: Int = 2
+        threads: Int = 1, tied: Bool = true, heads: Int = 6, keyValueHeads: Int = 2, isQwen3: Bool = false
     ) throws {
         var checkpoint = TinyCheckpoint()
+        checkpoint.isQwen3 = isQwen3
         checkpoint.tiesEmbeddings = tied
         checkpoint.heads = heads
         checkpoint.keyValueHeads = keyValueHeads

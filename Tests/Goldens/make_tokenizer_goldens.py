@@ -7,10 +7,11 @@
 
 import json
 import random
+import unicodedata
 from pathlib import Path
 
 import tokenizers
-from tokenizers import Regex, Tokenizer, pre_tokenizers
+from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 
 
 def alphabet():
@@ -53,6 +54,18 @@ TEXTS = [
     "<|end|>tail", "<|end|>tai", "[special norm] x", "q<|end|>[norm]<|end|>tail", "[right] !", "\u00e9x e\u0301x",
     "[right] ~ x", "[right]  sp", "a ~ ~  ~ b", " ~\n\n ~sp sp", "[right] ~", "[right] \tx", "a \t \t b",
 ]
+
+# Texts that are not normalized, or nearly so.
+MARKED = [
+    "cafe\u0301 caf\u00e9 e\u0301\u0301 e\u0323\u0301 e\u0301\u0323", "\u1e9b\u0323 \u212b \u2126 \u00c5 A\u030a",
+    "\uac00 \u1100\u1161 \u1100\u1161\u11a8 \uac00\u11a8 \u1100\u11a8 \u1161", "\u0301e <|end|>\u0301 a<|end|>\u030ab",
+    "e\u0301x[norm]\u0301 \u00e9x", "\u0958 \u0915\u093c \u0f43 \u0344 \u0340", "\uf900 \ufa6c \u2f800 \ufb1d",
+    "1\u0338 <\u0338 =\u0338 \u226e", "\u3046\u3099 \u3094 \u30ab\u3099\u30ad\u309a", "q\u0307\u0323 q\u0323\u0307",
+    "o\u0302\u0301 \u00f4\u0301 \u1ed1", "\U00011935\U00011930 \U0001611e\U0001611e \U00016d67\U00016d67",
+    "x 1 22  333 \n4444 \u0663\u0664  \u2167a5 don't1's", "1", "  1", "a  1  b", " 1a 2 \t3\t4",
+]
+# Added where text is normalized: their own spelling is, too.
+ADDED_NORMALIZED = [("e\u0301x[norm]", {"normalized": True}), ("\u212b", {"normalized": True}), ("\u00e9x", {})]
 
 ADDED = [
     ("<|end|>tail", {}),
@@ -142,11 +155,23 @@ def variants():
         "qwen2": {"pre_tokenizer": split(r"\p{N}"), "model": file["model"] | {"ignore_merges": False, "merges": merges}},
         "gpt2": {"pre_tokenizer": byte_level(True), "post_processor": around},
         "added": {"added_tokens": file["added_tokens"] + more},
+        "qwen3": {
+            "normalizer": {"type": "NFC"}, "pre_tokenizer": split(r"\p{N}"), "post_processor": byte_level(False),
+            "model": file["model"] | {"ignore_merges": False, "merges": merges, "continuing_subword_prefix": "",
+                                      "end_of_word_suffix": ""},
+            "added_tokens": file["added_tokens"] + [
+                added(first + 2 + index, content, **flags) for index, (content, flags) in enumerate(ADDED_NORMALIZED)],
+        },
+        "smollm": {
+            "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+                {"type": "Digits", "individual_digits": True}, byte_level(True)]},
+            "post_processor": None,
+        },
     }
 
 
 def encode_cases(tokenizer):
-    for text in TEXTS:
+    for text in TEXTS + MARKED:
         tokenizer.encode_special_tokens = True
         unparsed = tokenizer.encode(text, add_special_tokens=False).ids
         tokenizer.encode_special_tokens = False
@@ -163,6 +188,22 @@ def decode_cases(tokenizer, random):
         yield {"ids": ids, "decoded": tokenizer.decode(ids, skip_special_tokens=False), "skipped": tokenizer.decode(ids)}
 
 
+def normalized_cases(random):
+    """Random rows of scalars that take part in normalization, and their form C."""
+    normalizer = normalizers.NFC()
+    marks = [code for code in range(0x10000) if unicodedata.combining(chr(code))]
+    composites = [code for code in range(0x30000) if unicodedata.decomposition(chr(code)) and not unicodedata.decomposition(
+        chr(code)).startswith("<")]
+    hangul = [*range(0x1100, 0x1113), *range(0x1161, 0x1176), *range(0x11A7, 0x11C3), 0xAC00, 0xAC01, 0xD788]
+    for number in range(300):
+        pool = random.choice([marks, composites, hangul, [ord(c) for c in "aeox \u05d0\u0915"]])
+        codes = [random.choice(random.choice([pool, pool, marks, composites, hangul])) for _ in range(random.randrange(1, 9))]
+        text = "".join(map(chr, codes))
+        if number % 2:
+            text = unicodedata.normalize("NFD", text)
+        yield [text, normalizer.normalize_str(text)]
+
+
 def classes():
     """Runs of scalars of each class, as alternating first and one-past-last scalars."""
     scalars = [code for code in range(0x110000) if not 0xD800 <= code < 0xE000]
@@ -175,13 +216,15 @@ def classes():
 
 
 def main():
-    golden = {"generator": f"tokenizers {tokenizers.__version__}", "file": base(), "variants": {}, "classes": classes()}
+    golden = {"generator": f"tokenizers {tokenizers.__version__}", "file": base(), "variants": {}, "classes": classes(),
+              "normalized": list(normalized_cases(random.Random(5)))}
     for name, sections in variants().items():
         tokenizer = Tokenizer.from_str(json.dumps(base() | sections))
         golden["variants"][name] = {
             "sections": sections, "cases": list(encode_cases(tokenizer)),
-            "decode_cases": list(decode_cases(tokenizer, random.Random(7))),
         }
+        if name in ("llama3", "added"):
+            golden["variants"][name]["decode_cases"] = list(decode_cases(tokenizer, random.Random(7)))
     text = json.dumps(golden, separators=(",", ":")).replace('},{"', '},\n{"')
     Path(__file__).with_name("tokenizer_cases.json").write_text(text + "\n")
 

@@ -11,9 +11,15 @@ extension CPUKernels: TrainingKernels {
         let lines = max(footprint.rows, footprint.widest)
         var product = dms_matmul_args()
         (product.rows, product.columns, product.depth) = (lines, lines, lines)
-        let partials = dms_rms_norm_backward_partials(footprint.rows, footprint.widest) * MemoryLayout<Float>.stride
+        // A norm is over whole rows, or over each head of them.
+        let partials = max(
+            dms_rms_norm_backward_partials(footprint.rows, footprint.widest),
+            dms_rms_norm_backward_partials(
+                footprint.rows * footprint.shape.queryHeads, footprint.shape.headDimension))
         _ = try reservedScratch(
-            max(dms_matmul_scratch_bytes(context, &product), partials, softAttentionScratchBytes(footprint)))
+            max(
+                dms_matmul_scratch_bytes(context, &product), partials * MemoryLayout<Float>.stride,
+                softAttentionScratchBytes(footprint)))
     }
 
     public func linearForward(

@@ -2,7 +2,7 @@ public import DMSPolicy
 
 /// What training does with the borrowed query channels.
 public enum ChannelTreatment: Sendable {
-    /// Nothing: a plain Llama, as in pretraining.
+    /// Nothing: a plain model, as in pretraining.
     case untouched
     /// The channel's activation is multiplied by a factor that falls from 1 to 0 over the zeroing phase.
     case fading(Float)

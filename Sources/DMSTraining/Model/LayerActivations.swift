@@ -4,6 +4,10 @@ import DMSTensor
 /// What the backward pass of one layer needs of its forward pass, besides the layer's input.
 final class LayerActivations {
     let attentionNormed: Tensor
+    private let hasHeadNorms: Bool
+    /// What a norm over heads is about to read; without rows where there is none.
+    private let inputOfQueryNorm: Tensor
+    private let inputOfKeyNorm: Tensor
     /// Rotated, the borrowed channel treated.
     let queries: Tensor
     let keys: Tensor
@@ -26,6 +30,9 @@ final class LayerActivations {
         let queryWidth = configuration.headCount * configuration.headDimension
         let keyWidth = configuration.keyValueHeadCount * configuration.headDimension
         attentionNormed = try Tensor(rows: rows, columns: configuration.hiddenSize)
+        hasHeadNorms = configuration.family.normalizesHeads
+        inputOfQueryNorm = try Tensor(rows: hasHeadNorms ? rows : 0, columns: queryWidth)
+        inputOfKeyNorm = try Tensor(rows: hasHeadNorms ? rows : 0, columns: keyWidth)
         queries = try Tensor(rows: rows, columns: queryWidth)
         keys = try Tensor(rows: rows, columns: keyWidth)
         values = try Tensor(rows: rows, columns: keyWidth)
@@ -39,13 +46,19 @@ final class LayerActivations {
         up = try Tensor(rows: rows, columns: configuration.intermediateSize)
     }
 
+    /// What the projection is written into: the queries themselves where nothing is done to them before the rotation.
+    var projectedQueries: MatrixView { hasHeadNorms ? inputOfQueryNorm.view : queries.view }
+    /// The same of keys.
+    var projectedKeys: MatrixView { hasHeadNorms ? inputOfKeyNorm.view : keys.view }
+
     /// Bytes that one layer's activations take.
     static func byteCount(_ configuration: LlamaConfiguration, sequences: Int, length: Int) -> Int {
         let queryWidth = configuration.headCount * configuration.headDimension
         let keyWidth = configuration.keyValueHeadCount * configuration.headDimension
+        let projected = configuration.family.normalizesHeads ? queryWidth + keyWidth : 0
         let perToken =
             3 * configuration.hiddenSize + 2 * queryWidth + 2 * keyWidth + 2 * configuration.keyValueHeadCount
-            + configuration.headCount + 2 * configuration.intermediateSize
+            + configuration.headCount + 2 * configuration.intermediateSize + projected
         return sequences * length * perToken * 4
     }
 }

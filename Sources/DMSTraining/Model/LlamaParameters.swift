@@ -3,19 +3,21 @@ import DMSJSON
 public import DMSModel
 public import DMSTensor
 
-/// The FP32 tensors of a Llama: master weights, or gradients of the same shape.
+/// The FP32 tensors of a model: master weights, or gradients of the same shape.
 public final class LlamaParameters: Sendable {
     /// The tensors of one layer.
     public struct Layer {
         /// As Transformers names and shapes them, norms as one row.
         public let attentionNorm, query, key, value, output, feedForwardNorm, gate, up, down: MatrixView
+        /// Over each head of queries and keys; `nil` in families without.
+        public let queryNorm, keyNorm: MatrixView?
     }
 
     /// The model's shape.
     public let configuration: LlamaConfiguration
     /// Where all tensors lie.
     public let arena: ParameterArena
-    private static let tensorsPerLayer = 9
+    private var tensorsPerLayer: Int { configuration.family.normalizesHeads ? 11 : 9 }
 
     /// Zeros.
     ///
@@ -56,20 +58,25 @@ public final class LlamaParameters: Sendable {
 
     /// The tensors of a layer counted from 0.
     public func layer(_ index: Int) -> Layer {
-        let first = 1 + index * Self.tensorsPerLayer
+        let first = 1 + index * tensorsPerLayer
+        let hasHeadNorms = configuration.family.normalizesHeads
+        // Where there are norms of heads, they lie behind attention's matrices.
+        let second = first + (hasHeadNorms ? 7 : 5)
         return Layer(
             attentionNorm: arena.matrix(first), query: arena.matrix(first + 1), key: arena.matrix(first + 2),
-            value: arena.matrix(first + 3), output: arena.matrix(first + 4), feedForwardNorm: arena.matrix(first + 5),
-            gate: arena.matrix(first + 6), up: arena.matrix(first + 7), down: arena.matrix(first + 8))
+            value: arena.matrix(first + 3), output: arena.matrix(first + 4), feedForwardNorm: arena.matrix(second),
+            gate: arena.matrix(second + 1), up: arena.matrix(second + 2), down: arena.matrix(second + 3),
+            queryNorm: hasHeadNorms ? arena.matrix(first + 5) : nil,
+            keyNorm: hasHeadNorms ? arena.matrix(first + 6) : nil)
     }
 
     /// The norm before the head, as one row.
-    public var finalNorm: MatrixView { arena.matrix(1 + configuration.layerCount * Self.tensorsPerLayer) }
+    public var finalNorm: MatrixView { arena.matrix(1 + configuration.layerCount * tensorsPerLayer) }
 
     /// The embedding itself where they are tied.
     public var head: MatrixView {
         configuration.tiesEmbeddings
-            ? embedding : arena.matrix(2 + configuration.layerCount * Self.tensorsPerLayer)
+            ? embedding : arena.matrix(2 + configuration.layerCount * tensorsPerLayer)
     }
 
     /// Reads a checkpoint's weights, widened to FP32.
@@ -132,10 +139,14 @@ public final class LlamaParameters: Sendable {
         var layers: [LlamaLayerWeights] = []
         for index in 0..<configuration.layerCount {
             let layer = layer(index)
+            var headNorms: HeadNorms?
+            if let query = layer.queryNorm, let key = layer.keyNorm {
+                headNorms = HeadNorms(query: try norm(query), key: try norm(key))
+            }
             layers.append(
                 LlamaLayerWeights(
                     attentionNorm: try norm(layer.attentionNorm), query: linear(layer.query), key: linear(layer.key),
-                    value: linear(layer.value), output: linear(layer.output),
+                    value: linear(layer.value), output: linear(layer.output), headNorms: headNorms,
                     feedForwardNorm: try norm(layer.feedForwardNorm), gate: linear(layer.gate), up: linear(layer.up),
                     down: linear(layer.down)))
         }

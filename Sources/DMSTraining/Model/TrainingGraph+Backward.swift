@@ -101,7 +101,16 @@ extension TrainingGraph {
                     keys: workspace.keysGradient.view, values: workspace.valuesGradient.view,
                     bias: bias == nil ? nil : workspace.biasGradient.pointer))
         }
-        backwardRope(index, treatment, alphaGradient, tape, workspace)
+        backwardRope(treatment, workspace)
+        if case .gated(let gate) = treatment {
+            rawGradients(gate, alphaGradient: alphaGradient, tape, workspace)
+        }
+        backwardHeadNorms(index, into: weightGradients, tape, workspace)
+        switch treatment {
+        case .untouched: break
+        case .fading(let factor): scaleBorrowed(workspace.queriesGradient.view, by: factor)
+        case .gated: takeGateGradients(workspace)
+        }
 
         let input = tape.attentionNormed.view
         let normedGradient = workspace.normedGradient.view
@@ -133,11 +142,8 @@ extension TrainingGraph {
             weightGradient: weightGradients?.attentionNorm.pointer)
     }
 
-    /// From gradients by rotated queries and keys to gradients by what the projections computed.
-    private func backwardRope(
-        _ index: Int, _ treatment: ChannelTreatment, _ alphaGradient: [Float], _ tape: LayerActivations,
-        _ workspace: TrainingWorkspace
-    ) {
+    /// From gradients by rotated queries and keys to gradients by what was rotated.
+    private func backwardRope(_ treatment: ChannelTreatment, _ workspace: TrainingWorkspace) {
         let queries = workspace.queriesGradient.view
         if case .gated(let gate) = treatment, gate.zeroing.zeroesAfterRope { scaleBorrowed(queries, by: 0) }
         kernels.rope(
@@ -145,11 +151,6 @@ extension TrainingGraph {
         kernels.rope(
             workspace.keysGradient.view, heads: shape.keyValueHeads, cosine: workspace.cosine.view,
             sine: workspace.negativeSine.view)
-        switch treatment {
-        case .untouched: break
-        case .fading(let factor): scaleBorrowed(queries, by: factor)
-        case .gated(let gate): rawGradients(gate, alphaGradient: alphaGradient, tape, workspace)
-        }
     }
 
     private func addWeightGradient(_ output: MatrixView, _ input: MatrixView, to gradient: MatrixView) {

@@ -3,25 +3,33 @@ import DMSTensor
 
 /// The borrowed channel in a forward and a backward pass.
 extension TrainingGraph {
+    /// What is done to the projection, before a norm over heads where there is one: so that a channel that has faded, or a
+    /// gate of 0, is what a row of zeros in the checkpoint computes.
+    func treatProjection(
+        _ index: Int, _ treatment: ChannelTreatment, _ tape: LayerActivations, _ workspace: TrainingWorkspace
+    ) {
+        switch treatment {
+        case .untouched: return
+        case .fading(let factor): scaleBorrowed(tape.projectedQueries, by: factor)
+        case .gated:
+            guard let gates else { preconditionFailure("a gated pass without gates") }
+            multiply(tape.attentionNormed.view, gates.layer(index), into: workspace.raw.view)
+            // The row of the query projection takes no part: the gate stands in its place.
+            forEachBorrowed(in: tape.projectedQueries) { row, head, value in value = workspace.raw.view[row, head] }
+        }
+    }
+
+    /// Reads the gate where serving does, and silences the channel.
     func treatBeforeRope(
         _ index: Int, _ treatment: ChannelTreatment, _ tape: LayerActivations, _ workspace: TrainingWorkspace,
         _ statistics: inout GateStatistics
     ) {
-        switch treatment {
-        case .untouched: return
-        case .fading(let factor): scaleBorrowed(tape.queries.view, by: factor)
-        case .gated(let gate):
-            guard let gates else { preconditionFailure("a gated pass without gates") }
-            multiply(tape.attentionNormed.view, gates.layer(index), into: workspace.raw.view)
-            decide(index, gate, tape, workspace, &statistics)
-            // The row of the query projection takes no part: the gate stands in its place.
-            for row in 0..<tape.queries.rows {
-                let query = tape.queries.view.row(row)
-                for (head, column) in gates.columns.enumerated() {
-                    query[column] = gate.zeroing.zeroesBeforeRope ? 0 : workspace.raw.view[row, head]
-                }
-            }
+        guard case .gated(let gate) = treatment else { return }
+        forEachBorrowed(in: tape.queries.view) { row, head, value in
+            workspace.raw.view[row, head] = value
+            if gate.zeroing.zeroesBeforeRope { value = 0 }
         }
+        decide(index, gate, tape, workspace, &statistics)
     }
 
     private func decide(
@@ -67,14 +75,13 @@ extension TrainingGraph {
         }
     }
 
-    /// Turns the gradients by the biases and by the mean alpha into gradients by the raw gate values, `[rows, heads]`
-    /// of `workspace.raw`, and takes the gate's share out of the gradient by the queries before the rotation.
+    /// Turns the gradients by the biases and by the mean alpha into gradients by what the gate read, `[rows, heads]` of
+    /// `workspace.raw`, and puts those of borrowed channels where they were read, among the gradients by the queries.
     ///
     /// - Parameter alphaGradient: The gradient of the loss by one alpha of each KV head of this layer.
     func rawGradients(
         _ gate: GateTreatment, alphaGradient: [Float], _ tape: LayerActivations, _ workspace: TrainingWorkspace
     ) {
-        guard let gates else { preconditionFailure("a gated pass without gates") }
         let heads = shape.keyValueHeads
         let length = workspace.length
         for sequence in 0..<workspace.sequences {
@@ -89,20 +96,32 @@ extension TrainingGraph {
                 }
             }
         }
-        for row in 0..<workspace.queriesGradient.rows {
-            let query = workspace.queriesGradient.view.row(row)
-            for (head, column) in gates.columns.enumerated() {
-                if !gate.zeroing.zeroesBeforeRope { workspace.raw.view[row, head] += query[column] }
-                query[column] = 0
-            }
+        forEachBorrowed(in: workspace.queriesGradient.view) { row, head, value in
+            let raw = workspace.raw.view[row, head]
+            value = gate.zeroing.zeroesBeforeRope ? raw : raw + value
+        }
+    }
+
+    /// Takes the share of borrowed gates out of the gradient by the projection, into `workspace.raw`.
+    func takeGateGradients(_ workspace: TrainingWorkspace) {
+        forEachBorrowed(in: workspace.queriesGradient.view) { row, head, value in
+            workspace.raw.view[row, head] = value
+            value = 0
         }
     }
 
     func scaleBorrowed(_ queries: MatrixView, by factor: Float) {
+        forEachBorrowed(in: queries) { _, _, value in value *= factor }
+    }
+
+    /// Lends the borrowed channel of every row and KV head.
+    private func forEachBorrowed(
+        in queries: MatrixView, _ body: (_ row: Int, _ head: Int, _ value: inout Float) -> Void
+    ) {
         guard let gates else { preconditionFailure("a borrowed channel without gates") }
         for row in 0..<queries.rows {
             let query = queries.row(row)
-            for column in gates.columns { query[column] *= factor }
+            for (head, column) in gates.columns.enumerated() { body(row, head, &query[column]) }
         }
     }
 }

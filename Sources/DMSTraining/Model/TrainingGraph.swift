@@ -2,7 +2,7 @@ public import DMSCheckpoint
 import DMSPolicy
 public import DMSTensor
 
-/// The Llama graph with its backward pass, over FP32 weights.
+/// The graph of Llama and its kin with its backward pass, over FP32 weights.
 ///
 /// It computes the function of `LlamaModel` with the soft gate in place of the hard one. Gradients are added to what
 /// the gradient arenas hold, so that micro-steps accumulate.
@@ -11,7 +11,7 @@ public final class TrainingGraph {
     public let configuration: LlamaConfiguration
     /// The weights that are run.
     public let weights: LlamaParameters
-    /// `nil` for a plain Llama.
+    /// `nil` for a plain model.
     public let gates: GateParameters?
     let kernels: any TrainingKernels
     let precision: Precision
@@ -83,9 +83,11 @@ public final class TrainingGraph {
         let epsilon = configuration.normEpsilon
         kernels.rmsNorm(
             input, weight: layer.attentionNorm.pointer, epsilon: epsilon, into: tape.attentionNormed.view)
-        multiply(tape.attentionNormed.view, layer.query, into: tape.queries.view)
-        multiply(tape.attentionNormed.view, layer.key, into: tape.keys.view)
+        multiply(tape.attentionNormed.view, layer.query, into: tape.projectedQueries)
+        multiply(tape.attentionNormed.view, layer.key, into: tape.projectedKeys)
         multiply(tape.attentionNormed.view, layer.value, into: tape.values.view)
+        treatProjection(index, treatment, tape, workspace)
+        normalizeHeads(index, tape)
         treatBeforeRope(index, treatment, tape, workspace, &statistics)
         kernels.rope(
             tape.queries.view, heads: shape.queryHeads, cosine: workspace.cosine.view, sine: workspace.sine.view)

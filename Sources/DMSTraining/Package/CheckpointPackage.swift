@@ -5,7 +5,7 @@ public import DMSTensor
 
 /// A model directory as other tools expect it: weights, configuration, tokenizer and DMS metadata.
 ///
-/// Plain Transformers reads it as `LlamaForCausalLM`, runtimes for DMS read `dms_metadata.json` and the `dms_` keys of
+/// Plain Transformers reads it as the architecture of its family, runtimes for DMS read `dms_metadata.json` and the `dms_` keys of
 /// `config.json`. The configuration is written last, so that a directory which has one is complete.
 public struct CheckpointPackage {
     /// The weights to be written.
