@@ -37,6 +37,7 @@ let package = Package(
         .library(name: "DMSServer", targets: ["DMSServer"]),
         .library(name: "DMSTraining", targets: ["DMSTraining", "DMSMPI"]),
         .library(name: "DMSHub", targets: ["DMSHub"]),
+        .library(name: "DMSDoctor", targets: ["DMSDoctor"]),
         .library(name: "DMSQuantization", targets: ["DMSQuantization"]),
         .executable(name: "dms", targets: ["dms"]),
     ],
@@ -107,6 +108,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
+        library("DMSDoctor", ["DMSCheckpoint", "DMSJSON", "DMSPolicy", "DMSTokenizer"]),
         library("DMSRecall", ["DMSCheckpoint", "DMSJSON", "DMSPolicy"]),
         .target(
             name: "DMSEvaluation",
@@ -125,8 +127,8 @@ let package = Package(
         .executableTarget(
             name: "dms",
             dependencies: [
-                "DMSCache", "DMSCheckpoint", "DMSEngine", "DMSEvaluation", "DMSGrammar", "DMSHub", "DMSJSON",
-                "DMSMPI", "DMSModel", "DMSPicture", "DMSPolicy", "DMSQuantization", "DMSRecall", "DMSServer",
+                "DMSCache", "DMSCheckpoint", "DMSDoctor", "DMSEngine", "DMSEvaluation", "DMSGrammar", "DMSHub",
+                "DMSJSON", "DMSMPI", "DMSModel", "DMSPicture", "DMSPolicy", "DMSQuantization", "DMSRecall", "DMSServer",
                 "DMSTensor", "DMSTerminal", "DMSTokenizer", "DMSTraining",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -183,6 +185,7 @@ let package = Package(
         tests(
             "DMSQuantizationTests",
             ["DMSQuantization", "DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor"]),
+        tests("DMSDoctorTests", ["DMSDoctor", "DMSCheckpoint", "DMSJSON", "DMSPolicy", "DMSTokenizer"]),
         tests("DMSTerminalTests", ["DMSTerminal"]),
         tests("DMSHubTests", ["DMSHub", "CDMSDigest", "DMSCheckpoint", "DMSJSON"]),
         // What a stranger can do: public declarations alone, by the names of the products.

@@ -10,7 +10,7 @@ output=${1:?"usage: Scripts/symbol-graphs.sh FOLDER"}
 
 # Every Swift module of a library product.
 libraries="DMSJSON DMSPolicy DMSTensor DMSTokenizer DMSGrammar DMSCheckpoint DMSModel DMSCache DMSEngine DMSEvaluation
-DMSServer DMSTraining DMSMPI DMSHub DMSQuantization DMSPicture"
+DMSServer DMSTraining DMSMPI DMSHub DMSQuantization DMSPicture DMSDoctor"
 
 if ! command -v swift-symbolgraph-extract >/dev/null; then
     echo "swift-symbolgraph-extract is not on the path: it comes with Swift's toolchain, beside swift itself" >&2

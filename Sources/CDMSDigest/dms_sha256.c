@@ -46,20 +46,37 @@ static void store_big_endian(uint8_t *bytes, uint64_t value, int count) {
     for (int i = count - 1; i >= 0; --i, value >>= 8) bytes[i] = (uint8_t)value;
 }
 
-static void hash_message(dms_sha256_version version, dms_sha256_message *message) {
-    uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                         0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-    size_t whole = message->length / BLOCK, rest = message->length % BLOCK;
-    const uint8_t *bytes = message->bytes;
-    if (whole != 0) compress(version, state, bytes, whole);
+void dms_sha256_begin(dms_sha256_state *state) {
+    static const uint32_t first[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                      0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+    memcpy(state->words, first, sizeof first);
+    state->length = 0;
+}
+
+void dms_sha256_blocks(dms_sha256_version version, dms_sha256_state *state, const void *bytes, size_t length) {
+    if (length != 0) compress(version, state->words, bytes, length / BLOCK);
+    state->length += length;
+}
+
+void dms_sha256_end(dms_sha256_version version, dms_sha256_state *state, const void *bytes, size_t length,
+                    uint8_t digest[32]) {
     // What is left, a one bit, zeros, and the length in bits at the end of a block.
     uint8_t tail[2 * BLOCK] = {0};
-    size_t tail_blocks = rest + 1 + LENGTH_BYTES <= BLOCK ? 1 : 2;
-    if (rest != 0) memcpy(tail, bytes + whole * BLOCK, rest);
-    tail[rest] = 0x80;
-    store_big_endian(tail + tail_blocks * BLOCK - LENGTH_BYTES, (uint64_t)message->length * 8, LENGTH_BYTES);
-    compress(version, state, tail, tail_blocks);
-    for (int i = 0; i < 8; ++i) store_big_endian(message->digest + 4 * i, state[i], 4);
+    size_t tail_blocks = length + 1 + LENGTH_BYTES <= BLOCK ? 1 : 2;
+    if (length != 0) memcpy(tail, bytes, length);
+    tail[length] = 0x80;
+    store_big_endian(tail + tail_blocks * BLOCK - LENGTH_BYTES, (state->length + length) * 8, LENGTH_BYTES);
+    compress(version, state->words, tail, tail_blocks);
+    for (int i = 0; i < 8; ++i) store_big_endian(digest + 4 * i, state->words[i], 4);
+}
+
+static void hash_message(dms_sha256_version version, dms_sha256_message *message) {
+    dms_sha256_state state;
+    size_t rest = message->length % BLOCK, whole = message->length - rest;
+    dms_sha256_begin(&state);
+    dms_sha256_blocks(version, &state, message->bytes, whole);
+    const uint8_t *last = rest == 0 ? NULL : (const uint8_t *)message->bytes + whole;
+    dms_sha256_end(version, &state, last, rest, message->digest);
 }
 
 // MARK: Many messages

@@ -1,4 +1,4 @@
-import DMSJSON
+package import DMSJSON
 
 /// Why a file of a model directory cannot be used, or written.
 ///
@@ -56,7 +56,7 @@ public struct CheckpointError: Error, Equatable, Sendable, CustomStringConvertib
     }
 
     /// A value from a file as an error message shows it: its JSON text, cut to a readable length.
-    static func shown(_ value: JSONValue) -> String {
+    package static func shown(_ value: JSONValue) -> String {
         switch value {
         // Lists and objects may be large; building their text only to cut it would be a waste.
         case .array(let elements) where elements.count > 16: "a list of \(elements.count) elements"

@@ -7,10 +7,12 @@
 ///
 /// Symbolic links are followed: download caches consist of them.
 public struct CheckpointTensors: Sendable {
-    static let singleName = "model.safetensors"
-    static let indexName = "model.safetensors.index.json"
+    /// The weights, where they are in one file.
+    package static let singleName = "model.safetensors"
+    /// Which file has which tensor, where they are in several.
+    package static let indexName = "model.safetensors.index.json"
     /// The longest index that is read, in bytes.
-    static let maximumIndexLength = 64 << 20
+    package static let maximumIndexLength = 64 << 20
 
     /// The files, sorted by name.
     public let files: [SafetensorsFile]
@@ -37,28 +39,61 @@ public struct CheckpointTensors: Sendable {
     private init(directory: String, indexPath: String) throws(CheckpointError) {
         let text = try MappedFile.contents(ofPath: indexPath, limit: Self.maximumIndexLength)
         let index = try ShardIndex(parsing: text, file: indexPath)
-        let singlePath = directory + "/" + Self.singleName
-        if !index.shards.contains(Self.singleName), SystemCalls.kind(ofPath: singlePath) != nil {
-            throw CheckpointError(
-                file: indexPath, found: "an index that does not name \(Self.singleName), which is there too",
-                required: "one checkpoint: remove \(Self.singleName), or the index and its shards")
+        if let error = Self.ambiguity(index, directory: directory) { throw error }
+        var files: [String: SafetensorsFile] = [:]
+        for shard in index.shards { files[shard] = try SafetensorsFile(path: directory + "/" + shard) }
+        if let error = Self.disagreements(index, files: files, directory: directory).first { throw error }
+        try self.init(files: index.shards.compactMap { files[$0] })
+    }
+
+    /// Where a directory has an index and a `model.safetensors` that it does not name.
+    package static func ambiguity(_ index: ShardIndex, directory: String) -> CheckpointError? {
+        guard !index.shards.contains(singleName), SystemCalls.kind(ofPath: directory + "/" + singleName) != nil else {
+            return nil
         }
-        var files: [SafetensorsFile] = []
-        for shard in index.shards { files.append(try SafetensorsFile(path: directory + "/" + shard)) }
-        try self.init(files: files)
-        for (shard, file) in zip(index.shards, files) {
-            for name in file.names where index.shardNames[name] != shard {
-                throw CheckpointError(
-                    file: file.path, .tensor(name),
-                    found: "a tensor that \(Self.indexName) does not list for this file",
-                    required: "the same tensors in the file and in the index")
+        return CheckpointError(
+            file: directory + "/" + indexName, found: "an index that does not name \(singleName), which is there too",
+            required: "one checkpoint: remove \(singleName), or the index and its shards")
+    }
+
+    /// Where an index and the files that it names say different things.
+    ///
+    /// - Parameter files: Those that can be read, by their names; of others nothing is said.
+    package static func disagreements(
+        _ index: ShardIndex, files: [String: SafetensorsFile], directory: String
+    ) -> [CheckpointError] {
+        var errors: [CheckpointError] = []
+        var owners: [String: SafetensorsFile] = [:]
+        for shard in index.shards {
+            guard let file = files[shard] else { continue }
+            for name in file.names {
+                if let other = owners.updateValue(file, forKey: name) {
+                    errors.append(twice(name, in: file, and: other))
+                } else if index.shardNames[name] != shard {
+                    errors.append(
+                        CheckpointError(
+                            file: file.path, .tensor(name),
+                            found: "a tensor that \(indexName) does not list for this file",
+                            required: "the same tensors in the file and in the index"))
+                }
             }
         }
-        for name in index.shardNames.keys.sorted() where fileIndices[name] == nil {
-            throw CheckpointError(
-                file: directory + "/" + index.shardNames[name]!, .tensor(name), found: "no such tensor",
-                required: "the tensor, which \(Self.indexName) promises in this file")
+        for (name, shard) in index.shardNames.sorted(by: { $0.key < $1.key }) {
+            guard files[shard] != nil, owners[name] == nil else { continue }
+            errors.append(
+                CheckpointError(
+                    file: directory + "/" + shard, .tensor(name), found: "no such tensor",
+                    required: "the tensor, which \(indexName) promises in this file"))
         }
+        return errors
+    }
+
+    private static func twice(
+        _ name: String, in file: SafetensorsFile, and other: SafetensorsFile
+    ) -> CheckpointError {
+        CheckpointError(
+            file: file.path, .tensor(name), found: "the same tensor in \(other.path)",
+            required: "each tensor in one file")
     }
 
     private init(files: [SafetensorsFile]) throws(CheckpointError) {
@@ -66,9 +101,7 @@ public struct CheckpointTensors: Sendable {
         for (index, file) in files.enumerated() {
             for name in file.names {
                 if let other = indices.updateValue(index, forKey: name) {
-                    throw CheckpointError(
-                        file: file.path, .tensor(name), found: "the same tensor in \(files[other].path)",
-                        required: "each tensor in one file")
+                    throw Self.twice(name, in: file, and: files[other])
                 }
             }
         }
@@ -87,7 +120,7 @@ public struct CheckpointTensors: Sendable {
     public var byteCount: Int { files.reduce(0) { $0 + ($1.header.entries.last?.byteRange.upperBound ?? 0) } }
 
     /// Says what lies in the directory instead.
-    private static func absent(in directory: String) -> CheckpointError {
+    package static func absent(in directory: String) -> CheckpointError {
         let names = SystemCalls.names(inDirectory: directory) ?? []
         let endings = [".safetensors", ".bin", ".pth", ".pt", ".gguf", ".h5", ".msgpack"]
         let others = names.filter { name in endings.contains { name.hasSuffix($0) } }

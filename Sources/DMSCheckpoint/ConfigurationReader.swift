@@ -18,7 +18,8 @@ struct ConfigurationReader {
         do throws(JSONError) {
             value = try JSONReader.parse(text, limits: JSONReader.Limits(depth: 32, entries: 1_000_000))
         } catch {
-            throw CheckpointError(file: file, found: "\(error)", required: "one JSON object")
+            let foreign = text.withUnsafeBytes { ForeignContent.kind(of: $0) }
+            throw CheckpointError(file: file, found: foreign ?? "\(error)", required: "one JSON object")
         }
         guard let object = value.objectValue else {
             throw CheckpointError(file: file, found: CheckpointError.shown(value), required: "one JSON object")

@@ -1,4 +1,4 @@
-import DMSJSON
+package import DMSJSON
 
 /// The sampling defaults of a model: its `generation_config.json`, checked.
 ///
@@ -52,7 +52,13 @@ public struct GenerationConfiguration: Equatable, Sendable {
     public init(
         parsing text: [UInt8], for configuration: LlamaConfiguration, file: String = "generation_config.json"
     ) throws(CheckpointError) {
-        let object = try ConfigurationReader.object(parsing: text, file: file)
+        try self.init(ConfigurationReader.object(parsing: text, file: file), for: configuration, file: file)
+    }
+
+    /// Checks the object of a `generation_config.json`.
+    package init(
+        _ object: JSONObject, for configuration: LlamaConfiguration, file: String
+    ) throws(CheckpointError) {
         let reader = ConfigurationReader(object: object, file: file)
         let vocabularySize = configuration.vocabularySize
         beginOfTextID =

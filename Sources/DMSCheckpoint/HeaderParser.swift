@@ -5,29 +5,34 @@ struct HeaderParser {
     let file: String
     private(set) var entries: [TensorEntry] = []
     private(set) var metadata: JSONObject?
+    /// What is wrong with entries, each by itself.
+    private(set) var errors: [CheckpointError] = []
     private var names: Set<String> = []
 
     init(file: String) {
         self.file = file
     }
 
+    /// - Throws: For a text that is no JSON object; what is wrong with entries is in ``errors``.
     mutating func parse(_ text: UnsafeRawBufferPointer) throws(CheckpointError) {
         // Header, tensor, list of numbers: three levels.
         let limits = JSONReader.Limits(depth: 3, entries: SafetensorsHeader.maximumTensorCount)
         var reader = JSONReader(text.bindMemory(to: UInt8.self), limits: limits)
         do {
             try reader.readObject { (reader: inout JSONReader, name: String) throws(any Error) in
-                guard names.insert(name).inserted else { throw fail(name, "the name twice", "unique names") }
                 let value = try reader.readValue()
-                if name == "__metadata__" {
-                    metadata = try readMetadata(value)
-                } else {
-                    entries.append(try readEntry(name, value))
+                do throws(CheckpointError) {
+                    guard names.insert(name).inserted else { throw fail(name, "the name twice", "unique names") }
+                    if name == "__metadata__" {
+                        metadata = try readMetadata(value)
+                    } else {
+                        entries.append(try readEntry(name, value))
+                    }
+                } catch {
+                    errors.append(error)
                 }
             }
             try reader.finish()
-        } catch let error as CheckpointError {
-            throw error
         } catch {
             throw CheckpointError(file: file, found: "in its header: \(error)", required: "a JSON object of tensors")
         }

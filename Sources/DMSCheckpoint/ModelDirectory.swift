@@ -1,3 +1,5 @@
+package import DMSJSON
+
 /// A Hugging Face model directory: its configuration, sampling defaults and mapped weights.
 ///
 /// ```swift
@@ -24,15 +26,25 @@ public struct ModelDirectory: Sendable {
     /// - Throws: ``CheckpointError`` naming the file, and the key or tensor where there is one.
     public static func open(path: String) throws(CheckpointError) -> ModelDirectory {
         try requireDirectory(path)
-        let configPath = path + "/config.json"
-        if SystemCalls.kind(ofPath: configPath) == nil { throw missingConfiguration(in: path) }
-        let configText = try MappedFile.contents(ofPath: configPath, limit: ConfigurationReader.maximumLength)
-        let configuration = try LlamaConfiguration(parsing: configText, file: configPath)
+        let configuration = try LlamaConfiguration(configurationObject(in: path), file: path + "/config.json")
         return ModelDirectory(
             path: path,
             configuration: configuration,
             generationConfiguration: try generationConfiguration(in: path, for: configuration),
             weights: try CheckpointTensors(directory: path))
+    }
+
+    /// What `config.json` says, checked for nothing but being an object.
+    package static func configurationObject(in path: String) throws(CheckpointError) -> JSONObject {
+        let file = path + "/config.json"
+        if SystemCalls.kind(ofPath: file) == nil { throw missingConfiguration(in: path) }
+        return try object(in: file)
+    }
+
+    /// The object that a small file holds.
+    package static func object(in file: String) throws(CheckpointError) -> JSONObject {
+        let text = try MappedFile.contents(ofPath: file, limit: ConfigurationReader.maximumLength)
+        return try ConfigurationReader.object(parsing: text, file: file)
     }
 
     /// Files beside the weights that a copy of a model takes along as they are, where there are such.
@@ -44,15 +56,18 @@ public struct ModelDirectory: Sendable {
     ///
     /// - Throws: ``CheckpointError`` when there is none.
     public var tokenizerPath: String {
-        get throws(CheckpointError) {
-            let file = path + "/tokenizer.json"
-            if SystemCalls.kind(ofPath: file) == .regular { return file }
-            let hasSentencePiece = SystemCalls.kind(ofPath: path + "/tokenizer.model") != nil
-            throw CheckpointError(
-                file: file,
-                found: hasSentencePiece ? "no such file, only a SentencePiece tokenizer.model" : "no such file",
-                required: "a tokenizer.json")
-        }
+        get throws(CheckpointError) { try Self.tokenizerPath(in: path) }
+    }
+
+    /// The same of a directory that may have no configuration.
+    package static func tokenizerPath(in path: String) throws(CheckpointError) -> String {
+        let file = path + "/tokenizer.json"
+        if SystemCalls.kind(ofPath: file) == .regular { return file }
+        let hasSentencePiece = SystemCalls.kind(ofPath: path + "/tokenizer.model") != nil
+        throw CheckpointError(
+            file: file,
+            found: hasSentencePiece ? "no such file, only a SentencePiece tokenizer.model" : "no such file",
+            required: "a tokenizer.json")
     }
 
     private static func generationConfiguration(
@@ -64,7 +79,8 @@ public struct ModelDirectory: Sendable {
         return try GenerationConfiguration(parsing: text, for: configuration, file: file)
     }
 
-    private static func requireDirectory(_ path: String) throws(CheckpointError) {
+    /// Requires that there is a directory.
+    package static func requireDirectory(_ path: String) throws(CheckpointError) {
         let required = "a model directory with config.json, tokenizer.json and model.safetensors"
         switch SystemCalls.kind(ofPath: path) {
         case .directory: return

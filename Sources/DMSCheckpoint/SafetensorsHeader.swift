@@ -41,11 +41,32 @@ public struct SafetensorsHeader: Sendable {
     public init(parsing bytes: UnsafeRawBufferPointer, file: String) throws(CheckpointError) {
         let length = try Self.headerLength(bytes, file: file)
         dataOffset = 8 + length
-        let text = UnsafeRawBufferPointer(rebasing: bytes[8..<dataOffset])
-        var parser = HeaderParser(file: file)
-        try parser.parse(text)
+        let parser = try Self.parser(bytes, length: length, file: file)
         metadata = parser.metadata
-        entries = try Self.tiled(parser.entries, dataLength: bytes.count - dataOffset, file: file)
+        entries = Self.sorted(parser.entries)
+        let errors = parser.errors + Self.tilingErrors(entries, dataLength: bytes.count - dataOffset, file: file)
+        if let first = errors.first { throw first }
+    }
+
+    /// Everything that is wrong with a file, of which ``init(parsing:file:)`` throws the first.
+    package static func errors(parsing bytes: UnsafeRawBufferPointer, file: String) -> [CheckpointError] {
+        do throws(CheckpointError) {
+            let length = try headerLength(bytes, file: file)
+            let parser = try parser(bytes, length: length, file: file)
+            // Where an entry could not be read there is a gap that says nothing new.
+            if !parser.errors.isEmpty { return parser.errors }
+            return tilingErrors(sorted(parser.entries), dataLength: bytes.count - 8 - length, file: file)
+        } catch {
+            return [error]
+        }
+    }
+
+    private static func parser(
+        _ bytes: UnsafeRawBufferPointer, length: Int, file: String
+    ) throws(CheckpointError) -> HeaderParser {
+        var parser = HeaderParser(file: file)
+        try parser.parse(UnsafeRawBufferPointer(rebasing: bytes[8..<8 + length]))
+        return parser
     }
 
     private static func headerLength(_ bytes: UnsafeRawBufferPointer, file: String) throws(CheckpointError) -> Int {
@@ -54,7 +75,7 @@ public struct SafetensorsHeader: Sendable {
                 file: file, found: "\(bytes.count) bytes",
                 required: "a safetensors file (its header length takes 8 bytes)")
         }
-        if let kind = foreignKind(bytes) {
+        if let kind = ForeignContent.kind(of: bytes) {
             throw CheckpointError(file: file, found: kind, required: "a safetensors file")
         }
         let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
@@ -74,45 +95,45 @@ public struct SafetensorsHeader: Sendable {
         return Int(length)
     }
 
-    /// Other formats that are often found under a safetensors name.
-    private static func foreignKind(_ bytes: UnsafeRawBufferPointer) -> String? {
-        if bytes.starts(with: "GGUF".utf8) { return "a GGUF file" }
-        if bytes.starts(with: "version https://git-lfs".utf8) {
-            return "a Git LFS pointer in place of the file (fetch it with \"git lfs pull\")"
-        }
-        if bytes.starts(with: [0x50, 0x4B, 0x03, 0x04]) { return "a ZIP archive (perhaps PyTorch's)" }
-        return nil
-    }
-
-    /// Requires that the ranges, put in order, cover the data exactly.
-    private static func tiled(
-        _ entries: [TensorEntry], dataLength: Int, file: String
-    ) throws(CheckpointError) -> [TensorEntry] {
-        let sorted = entries.sorted {
+    private static func sorted(_ entries: [TensorEntry]) -> [TensorEntry] {
+        entries.sorted {
             ($0.byteRange.lowerBound, $0.byteRange.upperBound) < ($1.byteRange.lowerBound, $1.byteRange.upperBound)
         }
+    }
+
+    /// Where the ranges, put in order, do not cover the data exactly.
+    ///
+    /// A file that is too short is one error, however many tensors are in the part that is missing.
+    private static func tilingErrors(
+        _ sorted: [TensorEntry], dataLength: Int, file: String
+    ) -> [CheckpointError] {
+        var errors: [CheckpointError] = []
         var end = 0
         for entry in sorted {
-            guard entry.byteRange.upperBound <= dataLength else {
-                throw CheckpointError(
-                    file: file, .tensor(entry.name),
-                    found: "data_offsets [\(entry.byteRange.lowerBound), \(entry.byteRange.upperBound)]",
-                    required: "an end within the file's \(dataLength) bytes of data (is the file truncated?)")
+            let range = entry.byteRange
+            let found = "data_offsets [\(range.lowerBound), \(range.upperBound)]"
+            guard range.upperBound <= dataLength else {
+                return errors + [
+                    CheckpointError(
+                        file: file, .tensor(entry.name), found: found,
+                        required: "an end within the file's \(dataLength) bytes of data (is the file truncated?)")
+                ]
             }
-            guard entry.byteRange.lowerBound == end else {
-                let fault =
-                    entry.byteRange.lowerBound < end ? "overlap with the tensor before" : "a gap before the tensor"
-                throw CheckpointError(
-                    file: file, .tensor(entry.name),
-                    found: "data_offsets [\(entry.byteRange.lowerBound), \(entry.byteRange.upperBound)], \(fault)",
-                    required: "a start at \(end), where the data before it ends")
+            if range.lowerBound != end {
+                let fault = range.lowerBound < end ? "overlap with the tensor before" : "a gap before the tensor"
+                errors.append(
+                    CheckpointError(
+                        file: file, .tensor(entry.name), found: "\(found), \(fault)",
+                        required: "a start at \(end), where the data before it ends"))
             }
-            end = entry.byteRange.upperBound
+            end = max(end, range.upperBound)
         }
-        guard end == dataLength else {
-            throw CheckpointError(
-                file: file, found: "\(dataLength) bytes of data", required: "\(end) bytes, where the last tensor ends")
+        if end != dataLength {
+            errors.append(
+                CheckpointError(
+                    file: file, found: "\(dataLength) bytes of data",
+                    required: "\(end) bytes, where the last tensor ends"))
         }
-        return sorted
+        return errors
     }
 }

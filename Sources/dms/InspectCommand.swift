@@ -22,16 +22,30 @@ struct InspectCommand: ModelUsing {
             (perplexity and KL divergence against live ratio, for the gate, sliding windows and random gates), --measure \
             recall (found by depth and length).
 
-              dms inspect --model DIR
               dms inspect --output report.html --measure recall
               dms inspect --model DIR --corpus valid.txt --base BASE --measure perplexity --output report.html --parts svg
+
+            With --verify nothing is run. Every file is checked, and everything that is wrong is found, not the first of it: \
+            what is there, what is required, what to do; and what dms, plain Transformers and FastDMS will make of the \
+            folder. Exit status 1 when something is a problem, 0 with warnings alone. --fix-metadata writes into \
+            dms_metadata.json what is missing there, from config.json, from the weights (their digest) and from what you say; \
+            it changes no value that is stated, and saying another one is an error. Again, it writes nothing.
+
+              dms inspect --verify DIR
+              dms inspect --verify DIR --fix-metadata --profile fastdms --window-size 256 --alpha-scale 100 --alpha-offset 5
             """)
+
+    @Argument(help: ArgumentHelp("With --verify, the folder, as --model.", valueName: "folder"))
+    var folder: String?
 
     @Option(help: HubOptions.help("The model", orElse: "the small model that comes with dms"))
     var model: String?
 
     @Flag(help: "List the model families that are supported, and read no model.")
     var families = false
+
+    @OptionGroup(title: "Verifying")
+    var verifying: InspectVerifyOptions
 
     @OptionGroup(title: "Report")
     var report: InspectPageOptions
@@ -48,15 +62,17 @@ struct InspectCommand: ModelUsing {
     var json = false
 
     mutating func resolveModels(_ folder: (String) async throws -> String) async throws {
-        if let name = model { model = try await folder(name) }
+        if let name = model ?? self.folder { model = try await folder(name) }
         if let name = report.base { report.base = try await folder(name) }
     }
 
     func validate() throws {
-        if families, model != nil || report.output != nil {
-            throw ValidationError("--families reads no model: --model and --output are of no use with it")
+        if families, model != nil || folder != nil || verifying.verify || report.output != nil {
+            throw ValidationError(
+                "--families reads no model: --model, a folder, --verify and --output are of no use with it")
         }
         let computing = [("kv-dtype", cache.kvType != nil)] + compute.given
+        try verifying.validate(folder: folder, model: model, output: report.output)
         try report.validate(otherOptions: computing)
         if report.output != nil, !report.hasText, model != nil, Console.isInputTerminal {
             throw ValidationError("a report needs a text: --prompt, --prompt-file, --corpus, or standard input")
@@ -69,6 +85,7 @@ struct InspectCommand: ModelUsing {
             return
         }
         let path = try model ?? ShippedModel.path()
+        if verifying.verify { return try InspectVerify(path: path, options: verifying, isJSON: json).run() }
         let facts = try InspectReport(path: path)
         guard let output = report.output else {
             if json { try Console.write(facts.json) } else { try Console.write(facts.text) }

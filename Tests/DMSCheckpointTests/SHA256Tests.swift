@@ -45,6 +45,22 @@ struct SHA256Tests {
                 == "2e4a3cd5a1498d68dbe42f5114a172594576fa45febce02f5d6ad8863181bef0")
     }
 
+    @Test("Piece by piece as at once", arguments: SHA256.Version.allCases.filter(\.isAvailable))
+    func pieces(version: SHA256.Version) {
+        let message = (0..<1000).map { UInt8(truncatingIfNeeded: $0 * 7 + 1) }
+        message.withUnsafeBytes { bytes in
+            for length in [0, 1, 55, 56, 63, 64, 65, 127, 128, 640, 1000] {
+                let whole = UnsafeRawBufferPointer(rebasing: bytes[..<length])
+                for first in stride(from: 0, through: length, by: 64) {
+                    var stream = SHA256.Stream(version: version)
+                    stream.append(UnsafeRawBufferPointer(rebasing: whole[..<first]))
+                    let digest = stream.end(UnsafeRawBufferPointer(rebasing: whole[first...]))
+                    #expect(digest == SHA256.hexDigests(of: [whole], threads: 1, version: version)[0])
+                }
+            }
+        }
+    }
+
     @Test("Hardware and portable agree on random messages, many at a time, at odd addresses")
     func twins() {
         guard SHA256.Version.hardware.isAvailable else { return }

@@ -29,6 +29,19 @@ typedef struct dms_sha256_message {
     uint8_t digest[32];  // written
 } dms_sha256_message;
 
+// A message whose bytes come one piece after another.
+typedef struct dms_sha256_state {
+    uint32_t words[8];
+    uint64_t length;
+} dms_sha256_state;
+
+void dms_sha256_begin(dms_sha256_state *state);
+// The next bytes: a multiple of 64 of them.
+void dms_sha256_blocks(dms_sha256_version version, dms_sha256_state *state, const void *bytes, size_t length);
+// The last bytes, at most 63, and the digest. `bytes` may be NULL when `length` is 0.
+void dms_sha256_end(dms_sha256_version version, dms_sha256_state *state, const void *bytes, size_t length,
+                    uint8_t digest[32]);
+
 // Hashes every message on its own, in up to `threads` threads, the calling one included. Where threads cannot be
 // started fewer do the work. The version must be available.
 void dms_sha256(dms_sha256_version version, dms_sha256_message *messages, size_t count, size_t threads);

@@ -24,19 +24,21 @@ extension DMSMetadata {
     public static func read(
         directory: String, config: JSONObject, overrides: DMSOverrides = DMSOverrides()
     ) throws(CheckpointError) -> DMSMetadata? {
+        try resolve(
+            metadata: object(in: directory), metadataFile: directory + "/" + fileName, config: config,
+            configFile: directory + "/config.json", overrides: overrides)
+    }
+
+    /// The object of a directory's `dms_metadata.json`, unread; `nil` without the file.
+    package static func object(in directory: String) throws(CheckpointError) -> JSONObject? {
         let file = directory + "/" + fileName
-        var metadata: JSONObject?
-        if isPresent(file) {
-            let text = try MappedFile.contents(ofPath: file, limit: maximumFileLength)
-            metadata = try ConfigurationReader.object(parsing: text, file: file)
-        }
-        return try resolve(
-            metadata: metadata, metadataFile: file, config: config, configFile: directory + "/config.json",
-            overrides: overrides)
+        guard isPresent(file) else { return nil }
+        let text = try MappedFile.contents(ofPath: file, limit: maximumFileLength)
+        return try ConfigurationReader.object(parsing: text, file: file)
     }
 
     /// The same for objects that were read already; the file names are for messages.
-    static func resolve(
+    package static func resolve(
         metadata: JSONObject?, metadataFile: String, config: JSONObject, configFile: String,
         overrides: DMSOverrides = DMSOverrides()
     ) throws(CheckpointError) -> DMSMetadata? {
@@ -49,6 +51,15 @@ extension DMSMetadata {
             evidence: statements.firstKey)
         var resolution = Resolution(statements: statements, overrides: overrides)
         return try resolution.metadata(missing: missing)
+    }
+
+    /// What statements amount to; whoever reads it asked for DMS.
+    ///
+    /// - Parameter file: The one that errors name where none states a value.
+    static func resolve(_ statements: DMSStatements, file: String) throws(CheckpointError) -> DMSMetadata {
+        var resolution = Resolution(statements: statements, overrides: DMSOverrides())
+        return try resolution.metadata(
+            missing: MissingValues(file: file, isConfig: false, evidence: statements.firstKey))
     }
 
     /// Whether there is anything of that name, links to nowhere included: those are an error and not a plain model.
@@ -146,7 +157,7 @@ private struct Resolution {
 
 extension DMSMetadata {
     /// Requires a source of decisions that is implemented, and a gate channel inside a head.
-    func requireRunnable(headDimension: Int, directory: String) throws(CheckpointError) {
+    package func requireRunnable(headDimension: Int, directory: String) throws(CheckpointError) {
         do throws(PolicyError) {
             guard configuration.source == .borrowedQueryChannel else {
                 throw PolicyError(

@@ -36,6 +36,36 @@ package enum SHA256 {
         return list.map { entry in withUnsafeBytes(of: entry.digest) { hex($0) } }
     }
 
+    /// A message that is read piece by piece.
+    package struct Stream {
+        /// Pieces but for the last have a multiple of so many bytes.
+        package static let blockLength = 64
+
+        private var state = dms_sha256_state()
+        private let version: dms_sha256_version
+
+        package init(version: Version = .best) {
+            self.version = version.value
+            dms_sha256_begin(&state)
+        }
+
+        /// The next piece, of whole blocks.
+        package mutating func append(_ bytes: UnsafeRawBufferPointer) {
+            precondition(bytes.count % Self.blockLength == 0, "a piece that ends within a block")
+            dms_sha256_blocks(version, &state, bytes.baseAddress, bytes.count)
+        }
+
+        /// The last piece, of any length, and the digest in lower-case hexadecimal.
+        package mutating func end(_ bytes: UnsafeRawBufferPointer) -> String {
+            let rest = bytes.count % Self.blockLength
+            append(UnsafeRawBufferPointer(rebasing: bytes[..<(bytes.count - rest)]))
+            let last = UnsafeRawBufferPointer(rebasing: bytes[(bytes.count - rest)...])
+            var digest = [UInt8](repeating: 0, count: 32)
+            dms_sha256_end(version, &state, last.baseAddress, last.count, &digest)
+            return digest.withUnsafeBytes { hex($0) }
+        }
+    }
+
     /// The digest of `bytes` in lower-case hexadecimal.
     package static func hexDigest(of bytes: UnsafeRawBufferPointer) -> String {
         hexDigests(of: [bytes], threads: 1)[0]

@@ -23,7 +23,24 @@ public struct WeightsDigest: Sendable, Hashable {
         let digests = withExtendedLifetime(files) {
             SHA256.hexDigests(of: files.map(\.bytes), threads: SystemCalls.processorCount)
         }
-        sha256 = isSharded ? SHA256.hexDigest(of: digests.joined()) : digests[0]
+        sha256 = Self.combined(digests, isSharded: isSharded)
+    }
+
+    /// Of files that somebody else has hashed.
+    ///
+    /// - Parameter fileDigests: Not empty, in the order of the file names, in lower-case hexadecimal.
+    package init(fileDigests: [String], byteCount: Int, isSharded: Bool) {
+        self.byteCount = byteCount
+        sha256 = Self.combined(fileDigests, isSharded: isSharded)
+    }
+
+    private static func combined(_ digests: [String], isSharded: Bool) -> String {
+        isSharded ? SHA256.hexDigest(of: digests.joined()) : digests[0]
+    }
+
+    /// The length of a directory's weights, which are not read.
+    package static func byteCount(inDirectory path: String) throws(CheckpointError) -> Int {
+        byteCount(of: try files(in: path))
     }
 
     /// The weight files, sorted by name, mapped but not read.
@@ -67,15 +84,24 @@ extension DMSMetadata {
         guard weightsSHA256 != nil || weightsBytes != nil else { return .notStated }
         let files = try WeightsDigest.files(in: directory)
         let byteCount = WeightsDigest.byteCount(of: files)
-        if let weightsBytes, weightsBytes != byteCount {
-            throw mismatch(.weightsBytes, stated: "\(weightsBytes)", actual: "\(byteCount)", directory)
-        }
-        guard let weightsSHA256 else { return .notStated }
-        let actual = WeightsDigest(files: files, isSharded: WeightsDigest.isSharded(directory)).sha256
-        guard weightsSHA256 == actual else {
-            throw mismatch(.weightsSHA256, stated: weightsSHA256, actual: actual, directory)
-        }
+        if let error = mismatch(byteCount: byteCount, sha256: nil, directory: directory) { throw error }
+        guard weightsSHA256 != nil else { return .notStated }
+        let digest = WeightsDigest(files: files, isSharded: WeightsDigest.isSharded(directory))
+        if let error = mismatch(byteCount: byteCount, sha256: digest.sha256, directory: directory) { throw error }
         return .verified
+    }
+
+    /// What is stated about weights and is not so; the length goes first, as others have another digest anyway.
+    ///
+    /// - Parameters:
+    ///   - byteCount: Of all files.
+    ///   - sha256: The digest; `nil` where it is not known.
+    package func mismatch(byteCount: Int, sha256: String?, directory: String) -> CheckpointError? {
+        if let weightsBytes, weightsBytes != byteCount {
+            return mismatch(.weightsBytes, stated: "\(weightsBytes)", actual: "\(byteCount)", directory)
+        }
+        guard let weightsSHA256, let sha256, weightsSHA256 != sha256 else { return nil }
+        return mismatch(.weightsSHA256, stated: weightsSHA256, actual: sha256, directory)
     }
 
     private func mismatch(_ field: DMSField, stated: String, actual: String, _ directory: String) -> CheckpointError {
