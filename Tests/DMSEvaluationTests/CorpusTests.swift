@@ -1,5 +1,6 @@
 import DMSEvaluation
 import DMSTestSupport
+import DMSTokenizer
 import Testing
 
 @Suite struct CorpusTests {
