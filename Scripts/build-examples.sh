@@ -30,6 +30,11 @@ expect() { grep -qF -- "$1" "$2" || { echo "expected \"$1\", found:"; cat "$2"; 
 "$binaries/complete" "$model" "$question" 3 >"$folder/answer" 2>&1
 expect " pillow." "$folder/answer"
 
+printf '%s\n\n' "$question" | "$binaries/ask" "$model" >"$folder/answer" 2>&1
+expect " pillow" "$folder/answer"
+expect " bytes alive, " "$folder/answer"
+expect "> " "$folder/answer"
+
 mkdir "$folder/texts"
 for word in pillow lantern; do echo "The password is $word. The grass is green." >"$folder/texts/$word.txt"; done
 "$binaries/batch-summarise" "$model" "$folder/texts" --template "{text} The password is" --stop . --max-tokens 3 \

@@ -98,6 +98,13 @@ def converses(dms, model, work):
     assert terminal.end() == 0
 
 
+def ends_early(dms, model):
+    """Ctrl-D before the first prompt, while the terminal still was as terminals are."""
+    terminal = Terminal(["/bin/sh", "-c", 'sleep 1; exec "$0" chat --model "$1"', dms, model])
+    terminal.type("\x04")
+    assert terminal.end() == 0
+
+
 def stops(dms, model):
     """Ctrl-C stops the answer and not the program."""
     ready = r"\x1b\[\?2004h.*?> "
@@ -137,6 +144,7 @@ def main():
         model = os.path.join(work, "recall-chat")
         subprocess.run([os.path.join(ROOT, "Scripts/make-chat-copy.sh"), model], check=True)
         pipes(dms, model, work)
+        ends_early(dms, model)
         converses(dms, model, work)
         stops(dms, model)
     print("dms chat talks at a terminal and through pipes")

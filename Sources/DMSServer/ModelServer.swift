@@ -31,7 +31,8 @@ public struct ModelServer: Sendable {
     /// What closing connections may take beyond the grace period.
     private static let closingTime = Duration.seconds(5)
 
-    /// - Parameter logger: Gets a line for every request and every continuation, none with a client's text in it.
+    /// - Parameter logger: Gets a line for every request and every continuation, none with a client's text in it, and one
+    ///   at the end with what was served.
     public init(_ model: ServedModel, configuration: ServerConfiguration, logger: Logger) {
         self.model = model
         self.configuration = configuration
@@ -46,6 +47,7 @@ public struct ModelServer: Sendable {
     /// - Parameter onListening: Called with the port once requests are served.
     /// - Throws: ``ListeningError`` when the address cannot be listened on.
     public func run(onListening: @escaping @Sendable (Int) -> Void = { _ in }) async throws {
+        let start = ContinuousClock.now
         let listening = Listening()
         let group = services(signals: [.sigterm, .sigint]) { port in
             listening.began.store(true, ordering: .relaxed)
@@ -61,6 +63,19 @@ public struct ModelServer: Sendable {
             throw ListeningError(error, host: configuration.host, port: configuration.port)
         }
         await model.engine.shutDown()
+        logEnd(after: ContinuousClock.now - start)
+    }
+
+    /// What it has done, for whoever reads the log afterwards.
+    private func logEnd(after time: Duration) {
+        let statistics = model.engine.statistics
+        let requests = metrics.values.requests.values.reduce(0) { $0 + $1.values.reduce(0, +) }
+        logger.info(
+            "stopped",
+            metadata: [
+                "seconds": "\(time / .seconds(1))", "requests": "\(requests)",
+                "generated_tokens": "\(statistics.generatedTokens)",
+            ])
     }
 
     /// The server and what closes it.

@@ -7,11 +7,13 @@ public struct LineEditor {
         case line(String)
         /// Ctrl-C.
         case interrupted
-        /// Ctrl-D in an empty line, or the terminal is gone.
+        /// Ctrl-D in an empty line, one that was typed before the first prompt, or the terminal is gone.
         case end
     }
 
     private var history = LineHistory()
+    /// Until the first prompt the terminal was nobody's, and did to input what terminals do.
+    private var hasPrompted = false
 
     public init() {}
 
@@ -29,10 +31,15 @@ public struct LineEditor {
         var decoder = KeyDecoder()
         var buffer = LineBuffer()
         var shown = LineLayout.Place()
+        // A Ctrl-D from before: a mark in the terminal's usual mode, which reads as zero once that mode has changed.
+        var mayBeEarlyEnd = !hasPrompted && Terminal.hasInput(within: 0)
+        hasPrompted = true
         draw(prompt, buffer, &shown)
         while true {
             if decoder.isAmbiguous, !Terminal.hasInput(within: 50) { decoder.settle() }
             guard let byte = Terminal.read() else { return .end }
+            if mayBeEarlyEnd, byte == 0 { return .end }
+            mayBeEarlyEnd = false
             guard let key = decoder.take(byte) else { continue }
             switch key {
             case .enter:

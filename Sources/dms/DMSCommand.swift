@@ -21,7 +21,8 @@ struct DMSCommand: ParsableCommand {
               dms bench --shape llama-3.2-1b     how fast this machine is; needs no model
               dms corpus recall --output DIR     texts to train a small model on
 
-            Exit status: 0 when all went well, 64 for wrong options, 1 for everything else.
+            Exit status: 0 when all went well, 64 for wrong options, 130 for what Ctrl-C ended (of a training that was \
+            stopped and saved, SIGTERM as well), 1 for everything else.
             """,
         version: Version.text,
         subcommands: [

@@ -23,6 +23,7 @@ struct EvalSetup {
     init(_ command: EvalCommand) throws {
         // The text first: it is quick to read, and a wrong path should not wait for a model.
         let corpus = try command.corpus.map { path throws(EvaluationError) in try CorpusText(path: path) }
+        if let corpus { TextWarnings.note(corpus.marks, in: corpus.path) }
         let kernels = try CPUKernels(threads: command.compute.threads)
         backend = kernels.name
         modelPath = try command.model ?? ShippedModel.path()
@@ -47,6 +48,12 @@ struct EvalSetup {
 
     /// Warns where figures would mislead.
     func warn(contextLength: Int) {
+        let positions = loaded.model.configuration.maximumPositions
+        if contextLength > positions {
+            Console.note(
+                "dms: warning: \(contextLength) tokens are more than the \(positions) positions that the model states "
+                    + "(max_position_embeddings)")
+        }
         guard evicts, let dms = loaded.dms else { return }
         if contextLength < 8 * dms.configuration.rule.window {
             Console.note(

@@ -62,11 +62,15 @@ struct GenerateReport {
     /// One line for people.
     var summary: String {
         func speed(_ value: Double?) -> String { value.map { "\(Units.fixed($0, 1)) tok/s" } ?? "-" }
+        // Memory comes in pages: a text that fills none says nothing about what eviction saves.
+        let bytes =
+            kv.allocatedBytes > kv.denseBytes
+            ? "too short a text to fill its pages" : "bytes \(Units.ratio(kv.ratios.byteRatio))"
         return """
             dms: \(promptTokens) + \(tokens.count) tokens (\(finishReason?.rawValue ?? "-")), prefill \
             \(speed(timings.prefillTokensPerSecond)), decode \(speed(timings.decodeTokensPerSecond)); \(kvType.name) \
             cache \(Units.bytes(kv.allocatedBytes)) allocated, \(Units.bytes(kv.denseBytes)) dense \
-            (bytes \(Units.ratio(kv.ratios.byteRatio)), live tokens \(Units.ratio(kv.ratios.finalLiveRatio)), \
+            (\(bytes), live tokens \(Units.ratio(kv.ratios.finalLiveRatio)), \
             decisions \(Units.ratio(decisionRatio)))
             """
     }

@@ -143,7 +143,7 @@ struct InspectReport {
             dms.weightsSHA256 == nil
             ? "no weights_sha256 is stated, so these may be any" : "hashed, and the ones that weights_sha256 names"
         return ["eviction    Dynamic Memory Sparsification"]
-            + fields(dms).map { "  \(Self.padded($0.field.rawValue)) \(Self.plain($0.value))  (\($0.origin))" }
+            + fields(dms).flatMap { Self.lines($0.field.rawValue, $0.value, origin: $0.origin) }
             + ["  \(Self.padded("weights")) \(check)"]
     }
 
@@ -159,8 +159,15 @@ struct InspectReport {
         return table.text
     }
 
-    private static func padded(_ name: String) -> String {
-        name + String(repeating: " ", count: max(0, 24 - name.count))
+    /// A field on a line; of one that holds several, such as what the training was, each has a line of its own.
+    private static func lines(_ name: String, _ value: JSONValue, origin: String) -> [String] {
+        guard let object = value.objectValue else { return ["  \(padded(name)) \(plain(value))  (\(origin))"] }
+        return ["  \(padded(name)) (\(origin))"]
+            + object.entries.map { "    \(padded($0.key, to: 30)) \(plain($0.value))" }
+    }
+
+    private static func padded(_ name: String, to width: Int = 24) -> String {
+        name + String(repeating: " ", count: max(0, width - name.count))
     }
 
     private static func plain(_ value: JSONValue) -> String { value.stringValue ?? value.text() }

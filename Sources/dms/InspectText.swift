@@ -26,7 +26,9 @@ struct InspectText {
         if let corpus = options.corpus {
             let positions = loaded.directory.configuration.maximumPositions
             limit = limit ?? min(positions, loaded.dms?.contextLength ?? Self.defaultContext)
-            (name, text) = (Self.lastComponent(corpus), try CorpusText(path: corpus).text)
+            let read = try CorpusText(path: corpus)
+            TextWarnings.note(read.marks, in: corpus)
+            (name, text) = (Self.lastComponent(corpus), read.text)
         } else if let prompt = options.prompt {
             (name, text) = ("the prompt", prompt)
         } else if let file = options.promptFile {

@@ -1,8 +1,12 @@
 import DMSTraining
 
-/// A training run on one line of a terminal.
+/// A training run on one line of a terminal; elsewhere, as in a log, a line of its own now and then.
 final class TrainingProgress {
+    /// Between two lines of a log: a run of a day leaves few enough to read.
+    private static let loggedEvery = Duration.seconds(30)
+
     private let total: Int
+    private let start = ContinuousClock.now
     /// An exponential mean, so that the time left does not jump.
     private var secondsPerStep: Double?
     private var lastShown: ContinuousClock.Instant?
@@ -11,10 +15,14 @@ final class TrainingProgress {
     init(total: Int) { self.total = total }
 
     func show(_ record: StepRecord) {
-        guard Console.isErrorTerminal else { return }
+        let isTerminal = Console.isErrorTerminal
         secondsPerStep = secondsPerStep.map { 0.9 * $0 + 0.1 * record.seconds } ?? record.seconds
         let now = ContinuousClock.now
-        if let lastShown, now - lastShown < .milliseconds(100), record.step < total { return }
+        if isTerminal {
+            if let lastShown, now - lastShown < .milliseconds(100), record.step < total { return }
+        } else if now - (lastShown ?? start) < Self.loggedEvery {
+            return
+        }
         lastShown = now
         let left = EvalProgress.duration((secondsPerStep ?? 0) * Double(total - record.step))
         var text = "dms: step \(record.step) of \(total)"
@@ -29,6 +37,7 @@ final class TrainingProgress {
         }
         let rate = record.seconds > 0 ? Double(record.tokens) / record.seconds : 0
         text += ", \(Int(rate)) tokens/s, \(left) left"
+        guard isTerminal else { return Console.note(text) }
         Console.replaceLine(text)
         isShown = true
     }

@@ -32,14 +32,25 @@ struct TrainingSession {
     }
 
     func readCorpus(_ tokenizer: Tokenizer, _ configuration: LlamaConfiguration) throws -> TrainingCorpus {
+        let positions = configuration.maximumPositions
+        if isFirst, recipe.contextLength > positions {
+            Console.note(
+                "dms: warning: --context-length \(recipe.contextLength) is more than the \(positions) positions that the "
+                    + "model states (max_position_embeddings)")
+        }
         let progress = EvalProgress(unit: "KiB")
         defer { progress.finish() }
-        return try TrainingCorpus(
+        let corpus = try TrainingCorpus(
             paths: options.corpus, tokenizer: tokenizer,
             options: TrainingCorpus.Options(
                 contextLength: recipe.contextLength, chunksPerBatch: recipe.batchSize * replicas.count,
                 endOfText: configuration.endOfTextIDs.first, vocabularySize: configuration.vocabularySize)
         ) { if isFirst { progress.show("reading text,", $0.bytesRead >> 10, of: max(1, $0.byteCount >> 10)) } }
+        progress.finish()
+        if isFirst {
+            for (path, marks) in corpus.marks.sorted(by: { $0.key < $1.key }) { TextWarnings.note(marks, in: path) }
+        }
+        return corpus
     }
 
     func run(

@@ -1,5 +1,6 @@
 import DMSEvaluation
 import DMSTestSupport
+import DMSTokenizer
 import Testing
 
 @Suite struct CorpusTests {
@@ -34,6 +35,22 @@ import Testing
         #expect(
             try CorpusText(path: folder.file("c.txt")).text.unicodeScalars.elementsEqual(
                 "a\r\n \u{1F600} \u{0}end".unicodeScalars))
+    }
+
+    @Test func aByteOrderMarkIsNoTextAndCarriageReturnsAre() throws {
+        let folder = try TemporaryFolder()
+        try folder.write([0xEF, 0xBB, 0xBF] + Array("a\r\nb".utf8), to: "marked.txt")
+        let marked = try CorpusText(path: folder.file("marked.txt"))
+        #expect(Array(marked.text.utf8) == Array("a\r\nb".utf8))
+        #expect(marked.marks.hasByteOrderMark && marked.marks.hasCarriageReturns)
+        // In the middle it is a character, and a carriage return alone ends no line.
+        try folder.write(Array("a\u{FEFF}\rb".utf8), to: "plain.txt")
+        let plain = try CorpusText(path: folder.file("plain.txt"))
+        #expect(Array(plain.text.utf8) == Array("a\u{FEFF}\rb".utf8))
+        #expect(!plain.marks.hasByteOrderMark && !plain.marks.hasCarriageReturns)
+        try folder.write([0xEF, 0xBB, 0xBF], to: "mark.txt")
+        let error = #expect(throws: EvaluationError.self) { try CorpusText(path: folder.file("mark.txt")) }
+        #expect(error?.description.contains("empty file") == true)
     }
 
     @Test func whatIsNotTextIsRefusedByName() throws {

@@ -80,6 +80,44 @@ struct StreamTests {
         await engine.shutDown()
     }
 
+    @Test("a stream tells what it holds, where it is asked to")
+    func memory() async throws {
+        let engine = try Engine(directory: Models.shipped, threads: 1)
+        let text = "The password is pillow. " + String(repeating: "The grass is green. ", count: 40) + "The password is"
+        let stream = try engine.stream(text, maximumTokens: 2, reportsCache: true)
+        #expect(stream.cache == nil)
+        for try await _ in stream {}
+        let cache = try #require(stream.cache)
+        let summary = try #require(stream.summary)
+        // The last token was chosen and not run.
+        #expect(cache.tokens == summary.promptTokens + summary.generatedTokens - 1)
+        #expect(cache.liveRatio > 2)
+        #expect(abs(cache.liveRatio - Double(cache.denseBytes) / Double(cache.liveBytes)) < 1e-9)
+        let silent = try engine.stream(Models.question, maximumTokens: 2)
+        for try await _ in silent {}
+        #expect(silent.cache == nil && silent.summary != nil)
+        await engine.shutDown()
+    }
+
+    @Test("a stream ends when its time is over")
+    func timeLimit() async throws {
+        let folder = try TemporaryFolder()
+        try Models.makeRandom(in: folder.path, positions: 1 << 20)
+        let engine = try Engine(directory: folder.path, precision: .fp32, threads: 1)
+        let stream = try engine.stream("Without end.", maximumTokens: 1 << 19, timeLimit: .milliseconds(50))
+        for try await _ in stream {}
+        #expect(stream.summary?.reason == .deadline)
+        #expect(throws: ParameterError.self) { try engine.stream("A text", timeLimit: .zero) }
+        await engine.shutDown()
+    }
+
+    @Test("an engine that takes no more says so before it looks at the text")
+    func closed() async throws {
+        let engine = try Engine(directory: Models.shipped, threads: 1)
+        await engine.shutDown()
+        #expect(throws: EngineError.shutDown) { try engine.stream(String(repeating: "word ", count: 4000)) }
+    }
+
     @Test("what cannot be is refused before anything is computed")
     func refusals() async throws {
         let loaded = try LoadedModel(directory: Models.shipped, threads: 1)

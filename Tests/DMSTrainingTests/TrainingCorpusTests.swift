@@ -46,6 +46,24 @@ struct TrainingCorpusTests {
         #expect(progress.allSatisfy { $0.byteCount == 48 })
     }
 
+    @Test("a byte order mark is no text, in neither kind of file, and carriage returns are text in one")
+    func marks() throws {
+        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        try folder.write(mark + Array("a\r\nb".utf8), to: "a.txt")
+        try folder.write(mark + Array((#"{"text": "xy"}"# + "\r\n" + #"{"text": "z"}"#).utf8), to: "b.jsonl")
+        try folder.write("plain", to: "c.txt")
+        let corpus = try read("a.txt", "b.jsonl", "c.txt", options: options())
+        #expect(
+            corpus.tokens == [0] + bytes("a\r\nb") + [0] + bytes("xy") + [1] + [0] + bytes("z") + [1] + [0]
+                + bytes("plain"))
+        #expect(Set(corpus.marks.keys) == [folder.file("a.txt"), folder.file("b.jsonl")])
+        #expect(corpus.marks[folder.file("a.txt")]?.hasCarriageReturns == true)
+        #expect(corpus.marks[folder.file("b.jsonl")]?.hasCarriageReturns == false)
+        #expect(corpus.marks.values.allSatisfy { $0.hasByteOrderMark })
+        try folder.write(mark, to: "empty.txt")
+        #expect(throws: CorpusError.self) { try read("empty.txt", options: options()) }
+    }
+
     @Test("without an end-of-text token in the configuration none is put")
     func noEnd() throws {
         try folder.write(#"{"text": "hello"}"# + "\n", to: "a.jsonl")

@@ -154,4 +154,23 @@ struct EvalCommandTests {
             try message(["--task", "needle", "--plot", "/nonexistent/x.svg"], model: model.path).contains(
                 "/nonexistent"))
     }
+
+    @Test("what nobody sees in a text is said, and so is a text beyond the model's positions")
+    func notes() throws {
+        let model = try TinyFolder(maximumPositions: 64)
+        let text = Array(try String(contentsOfFile: Self.corpus(model.folder), encoding: .utf8).utf8)
+        try model.folder.write([0xEF, 0xBB, 0xBF] + text + Array("\r\n".utf8), to: "marked.txt")
+        func run(_ corpus: String, _ length: String) throws -> Command.Result {
+            try Command.run(
+                "eval", "--model", model.path, "--corpus", model.folder.file(corpus), "--chunk-length", length,
+                "--chunks", "1", "--json")
+        }
+        let plain = try run("corpus.txt", "64")
+        #expect(plain.status == 0 && plain.error.isEmpty, "\(plain.error)")
+        let marked = try run("marked.txt", "64")
+        #expect(marked.error.contains("byte order mark") && marked.error.contains("CR LF"), "\(marked.error)")
+        #expect(try marked.object()["perplexity"] == plain.object()["perplexity"])
+        let long = try run("corpus.txt", "65")
+        #expect(long.status == 0 && long.error.contains("the 64 positions"), "\(long.error)")
+    }
 }

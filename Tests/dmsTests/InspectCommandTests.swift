@@ -25,6 +25,15 @@ struct InspectCommandTests {
         #expect(text.output.contains("window_size"))
     }
 
+    @Test("what the training was has a line for each value")
+    func training() throws {
+        var metadata = TinyFolder.metadata(window: 8)
+        metadata["training"] = .object(JSONObject(["seed": .integer(1), "learning_rate": .number(0.5)]))
+        let model = try TinyFolder(dms: metadata)
+        let text = try Command.run("inspect", "--model", model.path).output
+        #expect(text.contains(/\n  training +\(.*dms_metadata.json.*\)\n    seed +1\n    learning_rate +0\.5\n/))
+    }
+
     @Test("a plain model has no eviction")
     func plain() throws {
         let model = try TinyFolder()

@@ -50,6 +50,20 @@ struct RetrofitCommandTests {
         #expect(twice.status == 1 && twice.error.contains("required a base model"), "\(twice.error)")
     }
 
+    @Test("What nobody sees in a text is said, and so are sequences beyond the model's positions")
+    func notes() throws {
+        let base = try TinyFolder(maximumPositions: 32)
+        let folder = try TemporaryFolder()
+        let plain = try String(contentsOfFile: corpus(folder), encoding: .utf8)
+        try folder.write([0xEF, 0xBB, 0xBF] + Array("\(plain)\r\n".utf8), to: "marked.txt")
+        let result = try Command.run(
+            arguments(base.path, folder.file("marked.txt"), folder.file("out")), input: [])
+        #expect(result.status == 0, "\(result.error)")
+        for said in ["byte order mark", "CR LF", "the 32 positions"] {
+            #expect(result.error.contains(said), "\(result.error)")
+        }
+    }
+
     @Test("What cannot work is said at once")
     func refusals() throws {
         let base = try TinyFolder()

@@ -22,6 +22,7 @@ struct ServeCommandTests {
     func stop() async throws {
         let result = try await Self.serve()
         #expect(result.status == 0)
+        #expect(result.error.contains(/info .*generated_tokens=0 requests=0 seconds=[0-9.]+ .*stopped/))
         #expect(result.error.contains(/dms: serving tiny \(no chats\) on http:\/\/127\.0\.0\.1:[1-9][0-9]*\n/))
     }
 

@@ -27,4 +27,7 @@ public struct CacheProgress: Sendable, Hashable {
     public let denseBytes: Int
     /// Pages and tables of this request, pages that it shares included.
     public let allocatedBytes: Int
+
+    /// Token·heads seen over those that are stored: what eviction has saved so far, 1 where it has saved nothing.
+    public var liveRatio: Double { liveTokenHeads > 0 ? Double(seenTokenHeads) / Double(liveTokenHeads) : 1 }
 }

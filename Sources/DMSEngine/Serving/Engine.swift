@@ -16,8 +16,8 @@ import Synchronization
 /// for try await piece in try engine.stream("The film was released in") { print(piece, terminator: "") }
 /// ```
 ///
-/// ``stream(_:maximumTokens:sampling:stopStrings:continuing:saving:)`` takes a text; ``submit(_:)`` takes tokens and all
-/// that can be asked for, and tells everything.
+/// ``stream(_:maximumTokens:sampling:stopStrings:continuing:saving:timeLimit:reportsCache:)`` takes a text;
+/// ``submit(_:)`` takes tokens and all that can be asked for, and tells everything.
 ///
 /// Passes run on a thread of the engine's own. While the engine lives, no one else may run its model or that model's
 /// kernels. An engine that is dropped ends its requests as ``shutDown(gracePeriod:)`` without grace does.
@@ -110,7 +110,7 @@ public final class Engine: Sendable {
     ///   is missing, damaged, or of another model or configuration; ``SessionError`` when no more can be saved, or when
     ///   another conversation has the name by now.
     public func submit(_ request: GenerationRequest) throws -> GenerationStream {
-        if request.continuing != nil { try mailbox.requireRoom() }
+        if request.continuing != nil { try requireRoom() }
         let session = try session(of: request)
         try validate(request, following: session)
         let constraint = request.grammar.flatMap { constraints?.constraint($0, endTokens: request.endTokens) }
@@ -118,6 +118,10 @@ public final class Engine: Sendable {
             request, session: session, constraint: constraint, bufferedEvents: configuration.bufferedEvents)
         return GenerationStream(id: id, buffer: buffer, mailbox: mailbox)
     }
+
+    /// - Throws: ``EngineError/overloaded(limit:)`` or ``EngineError/shutDown`` where ``submit(_:)`` would by now, for
+    ///   whoever has something to do before that which a refused request should not cost.
+    func requireRoom() throws(EngineError) { try mailbox.requireRoom() }
 
     /// Takes no more requests, lets open ones run for a while, ends what is left with ``EngineError/shutDown``, and
     /// returns when all memory of the cache has been given back.

@@ -55,20 +55,26 @@ extension Engine {
     ///   - stopStrings: Texts before which the continuation ends.
     ///   - continuing: A saved conversation that the text follows.
     ///   - saving: Where the conversation is saved when the continuation has come to an end of its own.
+    ///   - timeLimit: The time from now after which the continuation ends unfinished, with ``FinishReason/deadline``.
+    ///   - reportsCache: Whether ``TextStream/cache`` says what the continuation holds in the cache.
     /// - Throws: What ``submit(_:)`` throws, and ``ParameterError`` for a value out of range or an engine without a
     ///   tokenizer. A cancelled task throws `CancellationError` where it reads.
     public func stream(
         _ prompt: String, maximumTokens: Int = 256, sampling: SamplingParameters? = nil, stopStrings: [String] = [],
-        continuing: SessionName? = nil, saving: SessionName? = nil
+        continuing: SessionName? = nil, saving: SessionName? = nil, timeLimit: Duration? = nil,
+        reportsCache: Bool = false
     ) throws -> TextStream {
         guard let tokenizer else {
             throw ParameterError(
                 field: "prompt", found: "a text", required: "tokens, for an engine without a tokenizer")
         }
+        // A long text is not cut into tokens for nothing.
+        try requireRoom()
         let request = try GenerationRequest(
             prompt: tokenizer.encode(prompt, addSpecialTokens: continuing == nil),
             sampling: sampling ?? SamplingParameters(recommendedBy: generation), maximumTokens: maximumTokens,
-            endTokens: Set(generation.endOfTextIDs), stopStrings: stopStrings, continuing: continuing, saving: saving)
+            endTokens: Set(generation.endOfTextIDs), stopStrings: stopStrings, timeLimit: timeLimit,
+            continuing: continuing, saving: saving, reportsCache: reportsCache)
         return TextStream(try submit(request), of: self)
     }
 }

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// The text of one continuation, piece by piece, as ``Engine/stream(_:maximumTokens:sampling:stopStrings:continuing:saving:)``
-/// gives it.
+/// The text of one continuation, piece by piece, as
+/// ``Engine/stream(_:maximumTokens:sampling:stopStrings:continuing:saving:timeLimit:reportsCache:)`` gives it.
 ///
 /// Pieces are whole characters, never empty and never part of a stop string. When the task that reads is cancelled, or
 /// the stream is dropped before its end, the request ends within a step of the engine. There is one reader, as for the
@@ -25,6 +25,13 @@ public struct TextStream: AsyncSequence, Sendable {
     /// How the continuation ended and what it took; `nil` until the last piece was read.
     public var summary: GenerationSummary? { ending.summary.withLock { $0 } }
 
+    /// What the continuation held in the cache when it was last told; `nil` until then, and for streams that were not
+    /// asked to tell.
+    ///
+    /// After the last piece: what it held at its end. ``Engine/statistics`` says what all requests hold now, and one
+    /// that has ended holds nothing.
+    public var cache: CacheProgress? { ending.cache.withLock { $0 } }
+
     /// Ends the request within a step; the text then ends too, and ``summary`` says ``FinishReason/cancelled``.
     public func cancel() { events.cancel() }
 
@@ -47,7 +54,8 @@ public struct TextStream: AsyncSequence, Sendable {
                 case .finished(let summary):
                     ending.summary.withLock { $0 = summary }
                     return summary.text.isEmpty ? nil : summary.text
-                case .prompt, .token, .cache: continue
+                case .cache(let progress): ending.cache.withLock { $0 = progress }
+                case .prompt, .token: continue
                 }
             }
             return nil
@@ -55,9 +63,10 @@ public struct TextStream: AsyncSequence, Sendable {
     }
 }
 
-/// Where the reader of a stream leaves how it ended; what it reads from lives as long.
+/// Where the reader of a stream leaves what is no text; what it reads from lives as long.
 private final class Ending: Sendable {
     let summary = Mutex<GenerationSummary?>(nil)
+    let cache = Mutex<CacheProgress?>(nil)
     private let engine: Engine
 
     init(_ engine: Engine) { self.engine = engine }

@@ -1,11 +1,14 @@
+public import DMSTokenizer
 import FoundationEssentials
 
 /// A text file to be evaluated on, read whole and checked.
 public struct CorpusText: Sendable {
     /// The path, as it was given.
     public let path: String
-    /// The text as it was read.
+    /// The text without a byte order mark, and with all line breaks as they are.
     public let text: String
+    /// Whether the file has such a mark, and line breaks that cost tokens.
+    public let marks: TextMarks
 
     /// - Throws: ``EvaluationError`` for a file that is missing, unreadable, empty, or not UTF-8; a byte that is not
     ///   UTF-8 is named by its offset.
@@ -16,10 +19,11 @@ public struct CorpusText: Sendable {
         } catch {
             throw EvaluationError("corpus \(path): \(Self.reason(path, error)); required: a readable UTF-8 text file")
         }
-        guard !data.isEmpty else {
+        marks = data.withUnsafeBytes { TextMarks($0) }
+        guard data.count > marks.prefixLength else {
             throw EvaluationError("corpus \(path): found an empty file; required: a UTF-8 text")
         }
-        guard let text = String(validating: data, as: UTF8.self) else {
+        guard let text = String(validating: data.dropFirst(marks.prefixLength), as: UTF8.self) else {
             let offset = Self.validPrefix(of: data)
             throw EvaluationError("corpus \(path): found a byte that is not UTF-8 at offset \(offset); required: UTF-8")
         }

@@ -1,5 +1,6 @@
 import DMSCheckpoint
 import DMSJSON
+import DMSTokenizer
 
 /// Reads the documents of text files and of files with one JSON object per line.
 ///
@@ -25,6 +26,8 @@ struct DocumentReader {
 
     let path: String
     let format: Format
+    /// What is in the file and in no text: a byte order mark is left out, and carriage returns stay.
+    let marks: TextMarks
     private let file: MappedFile
 
     /// The size of the file in bytes.
@@ -47,7 +50,8 @@ struct DocumentReader {
         } catch {
             throw CorpusError(file: path, found: error.found, required: error.required)
         }
-        if file.withBytes(\.isEmpty) {
+        marks = file.withBytes { TextMarks($0, linesAreText: format == .text) }
+        if byteCount == marks.prefixLength {
             throw CorpusError(file: path, found: "an empty file", required: "at least one document")
         }
     }
@@ -59,14 +63,14 @@ struct DocumentReader {
         try file.withBytes { bytes in
             switch format {
             case .text:
-                guard let text = String(validating: bytes, as: UTF8.self) else {
+                guard let text = String(validating: bytes[marks.prefixLength...], as: UTF8.self) else {
                     throw CorpusError(
                         file: path, line: Self.firstInvalidLine(of: bytes), found: "a byte that is not UTF-8",
                         required: "UTF-8 text")
                 }
                 try body(text, bytes.count)
             case .jsonLines:
-                var start = 0
+                var start = marks.prefixLength
                 var line = 1
                 while start < bytes.count {
                     let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count

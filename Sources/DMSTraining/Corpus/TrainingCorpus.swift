@@ -44,6 +44,9 @@ public struct TrainingCorpus: Sendable {
     public let contextLength: Int
     /// Documents read.
     public let documentCount: Int
+    /// Files that have a byte order mark, which is left out, or in text lines that end with a carriage return, which
+    /// stays: by path.
+    public let marks: [String: TextMarks]
 
     /// Full chunks.
     public var chunkCount: Int { tokens.count / contextLength }
@@ -99,6 +102,9 @@ public struct TrainingCorpus: Sendable {
         self.tokens = tokens
         contextLength = options.contextLength
         documentCount = progress.documents
+        marks = readers.reduce(into: [:]) { marks, reader in
+            if reader.marks.hasByteOrderMark || reader.marks.hasCarriageReturns { marks[reader.path] = reader.marks }
+        }
     }
 
     /// Tokens that are there already.
@@ -107,6 +113,7 @@ public struct TrainingCorpus: Sendable {
         self.tokens = tokens
         self.contextLength = contextLength
         documentCount = 1
+        marks = [:]
     }
 
     /// The tokens of one chunk.
