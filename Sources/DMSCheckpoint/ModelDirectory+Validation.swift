@@ -1,9 +1,14 @@
 extension ModelDirectory {
-    /// Every tensor that the configuration demands; see ``LlamaConfiguration/expectedTensors``.
-    public var expectedTensors: [ExpectedTensor] { configuration.expectedTensors }
+    /// Every tensor that the configuration demands, see ``LlamaConfiguration/expectedTensors``, and those of gate
+    /// adapters where there are such.
+    public var expectedTensors: [ExpectedTensor] {
+        configuration.expectedTensors + (hasGateAdapters ? configuration.adapterTensors : [])
+    }
 
     /// Requires that the weights are exactly those of the configuration, in BF16, F16 or F32 (mixtures are fine), or
     /// as integers where the configuration says so.
+    ///
+    /// Gate adapters are among them exactly when the DMS metadata give them as the source of decisions.
     ///
     /// Two more kinds of tensor may be there. Names ending in `.rotary_emb.inv_freq` are a legacy of old writers and
     /// ignored: the frequencies follow from the configuration. And with tied embeddings some writers store
@@ -13,9 +18,9 @@ extension ModelDirectory {
     /// O(tensors), plus one comparison of the embedding in that last case.
     ///
     /// - Throws: ``CheckpointError`` naming the first tensor that is missing, mis-shaped, of another element type, or
-    ///   not part of such a model.
+    ///   not part of such a model, and what ``DMSMetadata/read(directory:config:overrides:)`` throws.
     public func validateWeights() throws(CheckpointError) {
-        let expected = configuration.storedTensors
+        let expected = configuration.storedTensors + (try statesGateAdapters() ? configuration.adapterTensors : [])
         let missing = expected.filter { weights[$0.name] == nil }
         if let first = missing.first {
             throw CheckpointError(
@@ -79,6 +84,11 @@ extension ModelDirectory {
 
     /// The likeliest key of `config.json` behind a tensor that should not be there.
     private func hint(forUnexpected name: String) -> String {
+        if name.contains(GateAdapterTensorName.part) {
+            return name.hasSuffix(".bias")
+                ? " (attention_bias is false there)"
+                : " (decision_source \"adapter\" is stated neither there nor in \(DMSMetadata.fileName))"
+        }
         if name.hasSuffix("_proj.bias") {
             return name.contains(".self_attn.") ? " (attention_bias is false there)" : " (mlp_bias is false there)"
         }

@@ -20,11 +20,14 @@ public struct LlamaLayerWeights: Sendable {
     public let up: LinearWeight
     /// `[hidden, intermediate]`.
     public let down: LinearWeight
+    /// What the layer's gates are read with, where they are not channels of its queries.
+    public let gateAdapter: GateAdapter?
 
     /// The weights of a layer; who runs them checks their shapes.
     public init(
         attentionNorm: NormWeight, query: LinearWeight, key: LinearWeight, value: LinearWeight, output: LinearWeight,
-        feedForwardNorm: NormWeight, gate: LinearWeight, up: LinearWeight, down: LinearWeight
+        feedForwardNorm: NormWeight, gate: LinearWeight, up: LinearWeight, down: LinearWeight,
+        gateAdapter: GateAdapter? = nil
     ) {
         self.attentionNorm = attentionNorm
         self.query = query
@@ -35,6 +38,14 @@ public struct LlamaLayerWeights: Sendable {
         self.gate = gate
         self.up = up
         self.down = down
+        self.gateAdapter = gateAdapter
+    }
+}
+
+extension LlamaLayerWeights {
+    /// All that a token is multiplied with.
+    fileprivate var matrices: [LinearWeight] {
+        [query, key, value, output, gate, up, down] + (gateAdapter.map { [$0.projection] } ?? [])
     }
 }
 
@@ -77,18 +88,15 @@ public final class LlamaWeights: Sendable {
     /// Bytes that one decode step reads: every matrix once, one row of the embedding left out of account.
     public var bytesPerDecodeStep: Int {
         layers.reduce(head.byteCount + finalNorm.count * 4) { total, layer in
-            let matrices = [layer.query, layer.key, layer.value, layer.output, layer.gate, layer.up, layer.down]
-            return matrices.reduce(total + (layer.attentionNorm.count + layer.feedForwardNorm.count) * 4) {
-                $0 + $1.byteCount
-            }
+            let norms = [layer.attentionNorm, layer.feedForwardNorm] + (layer.gateAdapter.map { [$0.norm] } ?? [])
+            return layer.matrices.reduce(total + norms.reduce(0) { $0 + $1.count } * 4) { $0 + $1.byteCount }
         }
     }
 
     /// Multiplications and additions that one token costs in the layers' matrices, the LM head left out.
     public var operationsPerToken: Int {
         layers.reduce(0) { total, layer in
-            let matrices = [layer.query, layer.key, layer.value, layer.output, layer.gate, layer.up, layer.down]
-            return matrices.reduce(total) { $0 + 2 * $1.outputs * $1.inputs }
+            layer.matrices.reduce(total) { $0 + 2 * $1.outputs * $1.inputs }
         }
     }
 }
