@@ -12,9 +12,9 @@ extension TrainingGraph {
         case .fading(let factor): scaleBorrowed(tape.queries.view, by: factor)
         case .gated(let gate):
             guard let gates else { preconditionFailure("a gated pass without gates") }
-            multiply(tape.attentionNormed.view, gates.layer(index), into: workspace.raw.view)
+            readGates(index, gates, tape, workspace)
             decide(index, gate, tape, workspace, &statistics)
-            // The row of the query projection takes no part: the gate stands in its place.
+            // A borrowed row of the query projection takes no part: the gate stands in its place.
             for row in 0..<tape.queries.rows {
                 let query = tape.queries.view.row(row)
                 for (head, column) in gates.columns.enumerated() {
