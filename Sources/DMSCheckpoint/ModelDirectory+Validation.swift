@@ -1,9 +1,14 @@
 extension ModelDirectory {
-    /// Every tensor that the configuration demands; see ``LlamaConfiguration/expectedTensors``.
-    public var expectedTensors: [ExpectedTensor] { configuration.expectedTensors }
+    /// Every tensor that the configuration demands, see ``LlamaConfiguration/expectedTensors``, and those of gate
+    /// adapters where there are such.
+    public var expectedTensors: [ExpectedTensor] {
+        configuration.expectedTensors + (hasGateAdapters ? configuration.adapterTensors : [])
+    }
 
     /// Requires that the weights are exactly those of the configuration, in BF16, F16 or F32 (mixtures are fine), or
     /// as integers where the configuration says so.
+    ///
+    /// Gate adapters are among them exactly when the DMS metadata give them as the source of decisions.
     ///
     /// Two more kinds of tensor may be there. Names ending in `.rotary_emb.inv_freq` are a legacy of old writers and
     /// ignored: the frequencies follow from the configuration. And with tied embeddings some writers store
@@ -13,9 +18,11 @@ extension ModelDirectory {
     /// O(tensors), plus one comparison of the embedding in that last case.
     ///
     /// - Throws: ``CheckpointError`` naming the first tensor that is missing, mis-shaped, of another element type, or
-    ///   not part of such a model.
+    ///   not part of such a model, and what ``DMSMetadata/read(directory:config:overrides:)`` throws.
     public func validateWeights() throws(CheckpointError) {
-        let requirements = TensorRequirements(configuration: configuration, path: path) { weights[$0] }
+        let requirements = TensorRequirements(
+            configuration: configuration, hasAdapters: try statesGateAdapters(), path: path
+        ) { weights[$0] }
         if let first = requirements.errors(names: weights.names).first { throw first }
     }
 }

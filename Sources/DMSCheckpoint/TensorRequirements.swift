@@ -2,13 +2,18 @@
 package struct TensorRequirements {
     private let configuration: LlamaConfiguration
     private let path: String
+    private let expected: [ExpectedTensor]
     private let tensor: (String) -> MappedTensor?
 
     /// - Parameters:
+    ///   - hasAdapters: Whether decisions come from gate adapters, whose tensors are then required.
     ///   - path: The directory, for messages.
     ///   - tensor: What there is under a name.
-    package init(configuration: LlamaConfiguration, path: String, tensor: @escaping (String) -> MappedTensor?) {
+    package init(
+        configuration: LlamaConfiguration, hasAdapters: Bool, path: String, tensor: @escaping (String) -> MappedTensor?
+    ) {
         self.configuration = configuration
+        expected = configuration.storedTensors + (hasAdapters ? configuration.adapterTensors : [])
         self.path = path
         self.tensor = tensor
     }
@@ -21,10 +26,13 @@ package struct TensorRequirements {
         (missing().map { [$0] } ?? []) + wrong() + unexpected(names)
     }
 
-    /// The tensors that there are not.
+    /// The names of the tensors that there are not.
+    package var missingNames: [String] { expected.map(\.name).filter { tensor($0) == nil } }
+
+    /// The same as an error.
     package func missing() -> CheckpointError? {
-        let missing = configuration.storedTensors.filter { tensor($0.name) == nil }
-        return missing.first.map { first in
+        let missing = missingNames
+        return expected.first { $0.name == missing.first }.map { first in
             CheckpointError(
                 file: path, .tensor(first.name),
                 found: missing.count == 1 ? "no such tensor" : "no such tensor, nor \(missing.count - 1) others",
@@ -34,7 +42,7 @@ package struct TensorRequirements {
 
     /// Tensors of another shape or type than they must have.
     package func wrong() -> [CheckpointError] {
-        var errors = configuration.storedTensors.compactMap { requirement in
+        var errors = expected.compactMap { requirement in
             tensor(requirement.name).flatMap { error(of: $0, against: requirement) }
         }
         if !errors.isEmpty { return errors }
@@ -47,7 +55,7 @@ package struct TensorRequirements {
 
     /// Tensors that such a model does not have.
     package func unexpected(_ names: [String]) -> [CheckpointError] {
-        var known = Set(configuration.storedTensors.map(\.name))
+        var known = Set(expected.map(\.name))
         if configuration.tiesEmbeddings { known.insert(LlamaTensorName.outputHead) }
         return names.compactMap { name in
             guard !known.contains(name), !name.hasSuffix(".rotary_emb.inv_freq"), let tensor = tensor(name) else {
@@ -100,6 +108,11 @@ package struct TensorRequirements {
 
     /// The likeliest key of `config.json` behind a tensor that should not be there.
     private func hint(forUnexpected name: String) -> String {
+        if name.contains(GateAdapterTensorName.part) {
+            return name.hasSuffix(".bias")
+                ? " (attention_bias is false there)"
+                : " (decision_source \"adapter\" is stated neither there nor in \(DMSMetadata.fileName))"
+        }
         if name.hasSuffix("_proj.bias") {
             return name.contains(".self_attn.") ? " (attention_bias is false there)" : " (mlp_bias is false there)"
         }

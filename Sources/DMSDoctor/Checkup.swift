@@ -40,9 +40,9 @@ public struct Checkup: Sendable {
         let generation = GenerationCheck(folder, configuration)
         let tokenizer = TokenizerCheck(folder, shape, generation.generation)
         let weights = WeightFilesCheck(folder)
-        let tensors = TensorsCheck(folder, shape, weights)
-        let values = isQuick ? ValuesCheck(unread: ()) : ValuesCheck(folder, weights, progress: progress)
         let metadata = MetadataCheck(folder, configuration.object, shape)
+        let tensors = TensorsCheck(folder, shape, weights, metadata.metadata)
+        let values = isQuick ? ValuesCheck(unread: ()) : ValuesCheck(folder, weights, progress: progress)
         let digest = DigestCheck(folder, metadata.metadata, weights, digest: values.digest)
         let gates =
             shape.flatMap { shape in

@@ -23,8 +23,9 @@ public final class LlamaModel: Sendable {
     private let inverseFrequencies: [Float]
     private let evictionHead: EvictionHead?
 
-    /// - Throws: ``ModelError`` when the decision source is not one that this graph reads, or the borrowed channel
-    ///   does not exist; `MemoryError` when the system has no memory for the kernels to work in.
+    /// - Throws: ``ModelError`` when the weights have gate adapters and decisions come from elsewhere, or the other way
+    ///   round, or the borrowed channel does not exist; `MemoryError` when the system has no memory for the kernels to
+    ///   work in.
     public init(
         configuration: LlamaConfiguration, weights: LlamaWeights, dms: DMSConfiguration?, precision: Precision,
         kernels: any InferenceKernels
@@ -46,9 +47,7 @@ public final class LlamaModel: Sendable {
             evictionHead = nil
             return
         }
-        guard dms.source == .borrowedQueryChannel else {
-            throw ModelError("decision source \(dms.source): this version reads borrowed query channels only")
-        }
+        try GateAdapter.require(dms.source, in: weights)
         do {
             evictionHead = try EvictionHead(dms, shape: attentionShape)
         } catch {
@@ -130,6 +129,12 @@ public final class LlamaModel: Sendable {
         observer?.observe(.key(layer: layer), keys)
         observer?.observe(.value(layer: layer), values)
 
+        // The adapter, where there is one, normalises into memory that is free by now.
+        if evictionHead != nil {
+            layerWeights.gateAdapter?.read(
+                residual, scratch: normed, epsilon: configuration.normEpsilon, precision: precision, kernels: kernels,
+                into: workspace.gateRaw.first(rows))
+        }
         let decisions = decide(layer, batch, queries, eviction, workspace, observer)
         evictionHead?.zeroBeforeRope(queries)
         kernels.rope(queries, heads: configuration.headCount, cosine: cosine, sine: sine)
@@ -173,7 +178,8 @@ public final class LlamaModel: Sendable {
         let flags = workspace.decisionFlags
         if let evictionHead {
             let raw = workspace.gateRaw.first(batch.rowCount)
-            evictionHead.decide(queries: queries, raw: raw.pointer, flags: flags)
+            evictionHead.read(queries, into: raw)
+            evictionHead.decide(raw, flags: flags)
             observer?.observe(.gateRaw(layer: layer), raw)
         }
         switch eviction {

@@ -22,12 +22,14 @@ public struct LlamaLayerWeights: Sendable {
     public let up: LinearWeight
     /// `[hidden, intermediate]`.
     public let down: LinearWeight
+    /// What the layer's gates are read with, where they are not channels of its queries.
+    public let gateAdapter: GateAdapter?
 
     /// The weights of a layer; who runs them checks their shapes.
     public init(
         attentionNorm: NormWeight, query: LinearWeight, key: LinearWeight, value: LinearWeight, output: LinearWeight,
         headNorms: HeadNorms? = nil, feedForwardNorm: NormWeight, gate: LinearWeight, up: LinearWeight,
-        down: LinearWeight
+        down: LinearWeight, gateAdapter: GateAdapter? = nil
     ) {
         self.attentionNorm = attentionNorm
         self.query = query
@@ -39,6 +41,14 @@ public struct LlamaLayerWeights: Sendable {
         self.gate = gate
         self.up = up
         self.down = down
+        self.gateAdapter = gateAdapter
+    }
+}
+
+extension LlamaLayerWeights {
+    /// All that a token is multiplied with.
+    fileprivate var matrices: [LinearWeight] {
+        [query, key, value, output, gate, up, down] + (gateAdapter.map { [$0.projection] } ?? [])
     }
 }
 
@@ -81,18 +91,19 @@ public final class LlamaWeights: Sendable {
     /// Bytes that one decode step reads: every matrix once, one row of the embedding left out of account.
     public var bytesPerDecodeStep: Int {
         layers.reduce(head.byteCount + finalNorm.count * 4) { total, layer in
-            let matrices = [layer.query, layer.key, layer.value, layer.output, layer.gate, layer.up, layer.down]
-            let norms = [layer.attentionNorm, layer.feedForwardNorm, layer.headNorms?.query, layer.headNorms?.key]
+            let norms = [
+                layer.attentionNorm, layer.feedForwardNorm, layer.headNorms?.query, layer.headNorms?.key,
+                layer.gateAdapter?.norm,
+            ]
             let normBytes = norms.reduce(0) { $0 + ($1?.count ?? 0) * 4 }
-            return matrices.reduce(total + normBytes) { $0 + $1.byteCount }
+            return layer.matrices.reduce(total + normBytes) { $0 + $1.byteCount }
         }
     }
 
     /// Multiplications and additions that one token costs in the layers' matrices, the LM head left out.
     public var operationsPerToken: Int {
         layers.reduce(0) { total, layer in
-            let matrices = [layer.query, layer.key, layer.value, layer.output, layer.gate, layer.up, layer.down]
-            return matrices.reduce(total) { $0 + 2 * $1.outputs * $1.inputs }
+            layer.matrices.reduce(total) { $0 + 2 * $1.outputs * $1.inputs }
         }
     }
 }

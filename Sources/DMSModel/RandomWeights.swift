@@ -10,10 +10,13 @@ extension LlamaWeights {
     /// - Parameters:
     ///   - type: Of the matrices, and of the embedding in any case.
     ///   - grouped: What the linear layers are stored as instead; the head is then a matrix of its own, of 8 bits.
+    ///   - adapters: Whether gates are adapters; all other weights are the same with and without them.
     /// - Throws: ``MemoryError`` when they do not fit.
     public static func random(
-        _ configuration: LlamaConfiguration, type: ScalarType = .bfloat16, grouped: GroupedFormat? = nil, seed: UInt64
+        _ configuration: LlamaConfiguration, type: ScalarType = .bfloat16, grouped: GroupedFormat? = nil,
+        adapters: Bool = false, seed: UInt64
     ) throws(MemoryError) -> LlamaWeights {
+        var adapterMaker = RandomWeightMaker(type: type, seed: ~seed)
         var maker = RandomWeightMaker(type: type, seed: seed)
         let hidden = configuration.hiddenSize
         let queryWidth = configuration.headCount * configuration.headDimension
@@ -37,7 +40,8 @@ extension LlamaWeights {
                     feedForwardNorm: try maker.norm(hidden),
                     gate: try maker.linear(outputs: feedForward, inputs: hidden),
                     up: try maker.linear(outputs: feedForward, inputs: hidden),
-                    down: try maker.linear(outputs: hidden, inputs: feedForward)))
+                    down: try maker.linear(outputs: hidden, inputs: feedForward),
+                    gateAdapter: adapters ? try adapterMaker.gateAdapter(configuration) : nil))
         }
         maker.grouped = grouped.map { GroupedFormat(.int8, groupSize: $0.groupSize) }
         let head =
@@ -109,6 +113,19 @@ private struct RandomWeightMaker {
         return LinearWeight(
             outputs: outputs, inputs: inputs, format: format, pointer: UnsafeRawPointer(buffer.pointer),
             scales: UnsafePointer(scales), owner: buffer)
+    }
+
+    /// A gate that evicts about half of all tokens, whatever the scale of the residual stream.
+    mutating func gateAdapter(_ configuration: LlamaConfiguration) throws(MemoryError) -> GateAdapter {
+        let hidden = configuration.hiddenSize
+        let buffer = try HostBuffer(byteCount: hidden * 4)
+        for index in 0..<hidden {
+            let weight = 1 + Float(Int16(truncatingIfNeeded: next() >> 48)) / 65536
+            buffer.pointer.storeBytes(of: weight, toByteOffset: index * 4, as: Float.self)
+        }
+        return GateAdapter(
+            norm: NormWeight(buffer, count: hidden),
+            projection: try linear(outputs: configuration.keyValueHeadCount, inputs: hidden))
     }
 
     func norm(_ count: Int) throws(MemoryError) -> NormWeight {

@@ -13,7 +13,8 @@ extension LlamaWeights {
         _ directory: ModelDirectory, precision: Precision, kernels: any InferenceKernels
     ) throws {
         try directory.validateWeights()
-        let binder = WeightBinder(directory: directory, precision: precision, kernels: kernels)
+        let binder = WeightBinder(
+            directory: directory, hasGateAdapters: directory.hasGateAdapters, precision: precision, kernels: kernels)
         let configuration = directory.configuration
         let hidden = configuration.hiddenSize
         let embedding = try binder.linear(
@@ -30,6 +31,7 @@ extension LlamaWeights {
 /// Turns named tensors into weights.
 private struct WeightBinder {
     let directory: ModelDirectory
+    let hasGateAdapters: Bool
     let precision: Precision
     let kernels: any InferenceKernels
 
@@ -60,13 +62,30 @@ private struct WeightBinder {
             value: try attention("v_proj", keyWidth, hidden), output: try attention("o_proj", hidden, queryWidth),
             headNorms: headNorms, feedForwardNorm: try norm("\(prefix).post_attention_layernorm", count: hidden),
             gate: try mlp("gate_proj", feedForward, hidden), up: try mlp("up_proj", feedForward, hidden),
-            down: try mlp("down_proj", hidden, feedForward))
+            down: try mlp("down_proj", hidden, feedForward),
+            gateAdapter: hasGateAdapters ? try gateAdapter(index) : nil)
+    }
+
+    private func gateAdapter(_ index: Int) throws -> GateAdapter {
+        let configuration = directory.configuration
+        let layer = GateAdapterTensorName.projectionLayer(index)
+        return GateAdapter(
+            norm: NormWeight(
+                try widened(GateAdapterTensorName.norm(index), count: configuration.hiddenSize),
+                count: configuration.hiddenSize),
+            projection: try floats(
+                layer, outputs: configuration.keyValueHeadCount, inputs: configuration.hiddenSize,
+                hasBias: configuration.hasAttentionBias))
     }
 
     func linear(_ name: String, outputs: Int, inputs: Int, hasBias: Bool = false) throws -> LinearWeight {
         if let scheme = directory.configuration.quantization?.scheme(of: name) {
             return try grouped(name, outputs: outputs, inputs: inputs, GroupedFormat(scheme), hasBias: hasBias)
         }
+        return try floats(name, outputs: outputs, inputs: inputs, hasBias: hasBias)
+    }
+
+    private func floats(_ name: String, outputs: Int, inputs: Int, hasBias: Bool) throws -> LinearWeight {
         let tensor = try tensor("\(name).weight")
         let bias = hasBias ? try widened("\(name).bias", count: outputs) : nil
         let type = ScalarType(tensor.dtype)

@@ -15,18 +15,20 @@ public struct SemanticsProfile: Sendable, Hashable, CustomStringConvertible {
     public let zeroing: ChannelZeroing
     /// Whether a query still sees a key that is exactly a window away.
     public let windowInclusive: Bool
+    /// The sources of decisions that its own runtimes read, ``source`` among them.
+    public let knownSources: [DecisionSource]
 
     /// The reading of the six published fields of `shisa-ai/Llama-3.2-1B-DMS-8x`, and the default.
     public static let fastdms = SemanticsProfile(
         name: "fastdms", source: .borrowedQueryChannel, channel: .last, decisionShift: 0, zeroing: .beforeRope,
-        windowInclusive: true)
+        windowInclusive: true, knownSources: [.borrowedQueryChannel])
     /// The reading of NVIDIA's trainer (Model-Optimizer, `experimental/dms`).
     ///
     /// The next token decides, and the channel is zeroed on both sides of RoPE. Its checkpoints say themselves whether
     /// the gate is an adapter instead.
     public static let nvidia = SemanticsProfile(
         name: "nvidia", source: .borrowedQueryChannel, channel: .last, decisionShift: 1,
-        zeroing: .beforeAndAfterRope, windowInclusive: true)
+        zeroing: .beforeAndAfterRope, windowInclusive: true, knownSources: [.borrowedQueryChannel, .adapter])
 
     /// Every profile that has a name.
     public static let all: [SemanticsProfile] = [.fastdms, .nvidia]
@@ -43,7 +45,7 @@ public struct SemanticsProfile: Sendable, Hashable, CustomStringConvertible {
 
     private init(
         name: String, source: DecisionSource, channel: BorrowedChannel, decisionShift: Int, zeroing: ChannelZeroing,
-        windowInclusive: Bool
+        windowInclusive: Bool, knownSources: [DecisionSource]
     ) {
         self.name = name
         self.source = source
@@ -51,6 +53,7 @@ public struct SemanticsProfile: Sendable, Hashable, CustomStringConvertible {
         self.decisionShift = decisionShift
         self.zeroing = zeroing
         self.windowInclusive = windowInclusive
+        self.knownSources = knownSources
     }
 
     public var description: String { name }

@@ -3,14 +3,6 @@ import DMSJSON
 import DMSPolicy
 public import DMSTensor
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
-
 /// Makes a copy of a model whose linear layers are integers.
 ///
 /// The copy is written into a hidden folder beside the one asked for and takes its name when it is whole.
@@ -45,8 +37,7 @@ public struct ModelQuantizer {
         try source.validateWeights()
         metadata = try source.dmsMetadata()
         plan = try QuantizationPlan(
-            source.configuration, format: format, decides: metadata?.configuration.source == .borrowedQueryChannel,
-            path: path)
+            source.configuration, format: format, gates: metadata?.configuration.source, path: path)
         writer = ShardWriter(plan: plan, kernels: kernels, scaleChoice: scaleChoice)
     }
 
@@ -124,47 +115,5 @@ public struct ModelQuantizer {
 
     private static func write(_ object: JSONObject, to path: String) throws(CheckpointError) {
         try AtomicFile.write(Array((JSONValue.object(object).text(indent: 2) + "\n").utf8), to: path)
-    }
-}
-
-/// A folder that is being filled, hidden beside the place that it will take.
-private final class StagingFolder {
-    let path: String
-    private let destination: String
-    private var isFinished = false
-
-    /// - Throws: `CheckpointError` when something stands at the destination, or the folder cannot be made.
-    init(for destination: String) throws(CheckpointError) {
-        guard !MappedFile.exists(path: destination) else {
-            throw CheckpointError(
-                file: destination, found: "a file or folder of that name", required: "a new folder in one that exists")
-        }
-        let parts = destination.split(separator: "/", omittingEmptySubsequences: false)
-        let parent = parts.dropLast().joined(separator: "/")
-        let prefix = parts.count == 1 ? "" : parent + "/"
-        path = "\(prefix).\(parts.last ?? "").partial-\(getpid())"
-        self.destination = destination
-        guard mkdir(path, 0o777) == 0 else {
-            throw CheckpointError(
-                file: destination, found: String(cString: strerror(errno)), required: "a new folder in one that exists")
-        }
-    }
-
-    func finish() throws(CheckpointError) {
-        guard rename(path, destination) == 0 else {
-            throw CheckpointError(
-                file: destination, found: String(cString: strerror(errno)), required: "a name that is free")
-        }
-        isFinished = true
-        let parent = destination.split(separator: "/", omittingEmptySubsequences: false).dropLast()
-        let isRoot = parent.count == 1 && destination.hasPrefix("/")
-        let directory = isRoot ? "/" : parent.isEmpty ? "." : parent.joined(separator: "/")
-        try AtomicFile.synchronize(directory: directory, path: destination)
-    }
-
-    deinit {
-        if isFinished { return }
-        for name in SystemCalls.names(inDirectory: path, hidden: true) ?? [] { unlink(path + "/" + name) }
-        rmdir(path)
     }
 }

@@ -1,5 +1,6 @@
 public import DMSCheckpoint
 import DMSModel
+public import DMSPolicy
 public import DMSTensor
 
 /// Which layers of a model become integers, and what its files hold then.
@@ -15,12 +16,12 @@ public struct QuantizationPlan: Sendable {
     /// eviction: with 4 bits, gates decide otherwise.
     ///
     /// - Parameters:
-    ///   - decides: Whether the model's gates are channels of its queries.
+    ///   - gates: Where the model's eviction decisions come from; adapters stay floats.
     ///   - path: The model's folder, for errors.
     /// - Throws: `CheckpointError` for a model that is of integers already, or a layer whose inputs are no multiple of
     ///   the group size.
     public init(
-        _ configuration: LlamaConfiguration, format: GroupedFormat, decides: Bool, path: String
+        _ configuration: LlamaConfiguration, format: GroupedFormat, gates: DecisionSource?, path: String
     ) throws(CheckpointError) {
         let file = path + "/config.json"
         guard configuration.quantization == nil else {
@@ -43,10 +44,15 @@ public struct QuantizationPlan: Sendable {
         let scheme = WeightQuantization.Scheme(bits: format.type.bitWidth, groupSize: format.groupSize)
         let finer = WeightQuantization.Scheme(bits: 8, groupSize: format.groupSize)
         var names = [Self.head]
-        if decides { names += (0..<configuration.layerCount).map { LlamaTensorName.layer($0, "self_attn.q_proj") } }
+        if gates == .borrowedQueryChannel {
+            names += (0..<configuration.layerCount).map { LlamaTensorName.layer($0, "self_attn.q_proj") }
+        }
+        let adapters =
+            gates == .adapter ? (0..<configuration.layerCount).map(GateAdapterTensorName.projectionLayer) : []
         quantization = WeightQuantization(
             linear: scheme,
-            named: scheme == finer ? [:] : Dictionary(uniqueKeysWithValues: names.map { ($0, finer) }))
+            named: scheme == finer ? [:] : Dictionary(uniqueKeysWithValues: names.map { ($0, finer) }),
+            ignored: Set(adapters))
     }
 
     /// The head's name without `.weight`.

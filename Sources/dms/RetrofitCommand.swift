@@ -23,6 +23,10 @@ struct RetrofitCommand: ModelUsing {
             training_log.json; under training/ one line a step (steps.jsonl), the curves (curves.svg), and a checkpoint \
             for every whole ratio on the way (cr2, cr3, …). Ctrl-C saves and stops; --resume goes on with the same bits.
 
+            With --decision-source adapter no channel is borrowed: each layer gets a small norm and projection of its own \
+            on the residual stream, and only those are trained, beside a base that stays as it is, byte by byte. That is \
+            how NVIDIA's trainer does it, with --profile nvidia.
+
             With --kl-reduction sum the divergence is summed over a sequence, as published, and 100 is the usual \
             --compression-weight; with mean it is per token, and 100 divided by the sequence's length does the same. \
             Small models want a larger learning rate than the published 3e-5.
@@ -47,7 +51,9 @@ struct RetrofitCommand: ModelUsing {
     @Option(help: ArgumentHelp("An evicted token lives on for so many tokens.", valueName: "tokens"))
     var window = 256
 
-    @Option(help: ArgumentHelp("Steps of the first phase. (default: 2000; 0 with --train gate)", valueName: "steps"))
+    @Option(
+        help: ArgumentHelp(
+            "Steps of the first phase. (default: 2000; 0 where the gate alone learns)", valueName: "steps"))
     var zeroingSteps: Int?
 
     @Option(help: ArgumentHelp("Steps per unit of ratio in the second phase.", valueName: "steps"))
@@ -82,8 +88,9 @@ struct RetrofitCommand: ModelUsing {
     @Option(help: ArgumentHelp("The largest share that one head may keep, 0 to 1. (default: none)", valueName: "share"))
     var headCap: Double?
 
-    @Option(help: ArgumentHelp("all weights, or the gate alone.", valueName: "weights"))
-    var train = Recipe.Trainable.all
+    @Option(
+        help: ArgumentHelp("all weights, or the gate alone. (default: all; gate with adapters)", valueName: "weights"))
+    var train: Recipe.Trainable?
 
     @Option(help: ArgumentHelp("The gates' temperature at the start.", valueName: "tau"))
     var tauFirst = 1.0
@@ -99,6 +106,10 @@ struct RetrofitCommand: ModelUsing {
 
     @Option(help: ArgumentHelp("fastdms or nvidia: who decides about a token, and when the channel is 0."))
     var profile = "fastdms"
+
+    @Option(
+        help: ArgumentHelp("Where gates read: channels of the queries, or adapters of their own.", valueName: "source"))
+    var decisionSource = DecisionSource.borrowedQueryChannel
 
     @OptionGroup(title: "Computing")
     var compute: TrainingComputeOptions
@@ -150,7 +161,7 @@ struct RetrofitCommand: ModelUsing {
     private func base(
         _ directory: ModelDirectory, _ weights: LlamaParameters, _ kernels: CPUKernels
     ) throws -> LlamaModel {
-        if teacher == nil, train == .gate {
+        if teacher == nil, trainable == .gate {
             return try LlamaModel(
                 configuration: directory.configuration, weights: try weights.inferenceWeights(), dms: nil,
                 precision: .fp32, kernels: kernels)
@@ -168,10 +179,12 @@ struct RetrofitCommand: ModelUsing {
             precision: compute.precision, kernels: kernels)
     }
 
+    private var trainable: Recipe.Trainable { train ?? (decisionSource == .adapter ? .gate : .all) }
+
     private func recipe() throws -> Recipe {
         try TrainingOptions.validated {
             let schedule = try TrainingSchedule(
-                zeroingSteps: zeroingSteps ?? (train == .gate ? 0 : 2000), stepsPerRatio: stepsPerRatio,
+                zeroingSteps: zeroingSteps ?? (trainable == .gate ? 0 : 2000), stepsPerRatio: stepsPerRatio,
                 holdSteps: holdSteps, targetRatio: targetRatio,
                 learningRate: try LearningRate(
                     peak: learningRate, shape: schedule, warmupSteps: training.warmupSteps),
@@ -179,7 +192,7 @@ struct RetrofitCommand: ModelUsing {
             let weight = compressionWeight ?? (klReduction == .sum ? 100 : 100 / Double(max(1, contextLength - 1)))
             return try Recipe(
                 schedule: schedule, contextLength: contextLength, batchSize: training.batchSize,
-                gradientAccumulation: gradientAccumulation, seed: training.seed, trainable: train,
+                gradientAccumulation: gradientAccumulation, seed: training.seed, trainable: trainable,
                 reduction: klReduction,
                 penalty: try CompressionPenalty(loss: compressionLoss, weight: weight, headCap: headCap),
                 gateRate: gateLearningRate, dms: try configuration(), profile: try semantics(),
@@ -189,8 +202,11 @@ struct RetrofitCommand: ModelUsing {
 
     private func configuration() throws -> DMSConfiguration {
         do {
+            let semantics = try semantics()
             return try DMSConfiguration(
-                profile: try semantics(), windowSize: window, alphaScale: alphaScale, alphaOffset: alphaOffset)
+                source: decisionSource, channel: semantics.channel, decisionShift: semantics.decisionShift,
+                zeroing: decisionSource == .adapter ? .none : semantics.zeroing, windowSize: window,
+                windowInclusive: semantics.windowInclusive, alphaScale: alphaScale, alphaOffset: alphaOffset)
         } catch let error as PolicyError {
             throw TrainingError(error.description)
         }

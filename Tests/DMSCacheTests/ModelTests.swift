@@ -14,13 +14,17 @@ import Testing
         var heads: Int
         var keyValueHeads: Int
         var window: Int
-        var shift: Int
+        var dialect: Dialect
     }
 
     static let cases: [Case] = [
-        Case(heads: 6, keyValueHeads: 2, window: 3, shift: 0), Case(heads: 4, keyValueHeads: 4, window: 0, shift: 0),
-        Case(heads: 8, keyValueHeads: 1, window: 5, shift: 1), Case(heads: 8, keyValueHeads: 2, window: 0, shift: 1),
-        Case(heads: 6, keyValueHeads: 2, window: 1000, shift: 0),
+        Case(heads: 6, keyValueHeads: 2, window: 3, dialect: .fastdms),
+        Case(heads: 4, keyValueHeads: 4, window: 0, dialect: .fastdms),
+        Case(heads: 6, keyValueHeads: 2, window: 1000, dialect: .fastdms),
+        Case(heads: 8, keyValueHeads: 1, window: 5, dialect: .nvidiaBorrowed),
+        Case(heads: 8, keyValueHeads: 2, window: 0, dialect: .nvidiaBorrowed),
+        Case(heads: 6, keyValueHeads: 2, window: 3, dialect: .nvidiaAdapter),
+        Case(heads: 4, keyValueHeads: 4, window: 0, dialect: .nvidiaAdapter),
     ]
 
     struct RandomSource: EvictionSource {
@@ -44,10 +48,8 @@ import Testing
     static func model(_ test: Case, seed: UInt64) throws -> LlamaModel {
         let configuration = try TinyModel.configuration(
             layers: 2, hidden: 24, heads: test.heads, keyValueHeads: test.keyValueHeads, headDimension: 8)
-        let dms = try DMSConfiguration(
-            source: .borrowedQueryChannel, channel: .last, decisionShift: test.shift, zeroing: .beforeRope,
-            windowSize: test.window, windowInclusive: true, alphaScale: 100, alphaOffset: 5)
-        return try TinyModel.make(configuration, dms: dms, seed: seed)
+        return try TinyModel.make(
+            configuration, dms: try test.dialect.configuration(window: test.window), seed: seed)
     }
 
     static func logits(

@@ -31,6 +31,12 @@ enum Serving {
         return try TinyModel.make(configuration, dms: dms, seed: seed)
     }
 
+    /// A model whose own gates decide, some half of the time.
+    static func model(_ dialect: Dialect, window: Int = 5) throws -> LlamaModel {
+        try TinyModel.make(
+            try TinyModel.configuration(), dms: try dialect.configuration(window: window), seed: 3)
+    }
+
     static func prompt(_ count: Int, seed: UInt64) -> [Int32] {
         var random = SeededGenerator(seed: seed &* 7919)
         return (0..<count).map { _ in Int32.random(in: 0..<97, using: &random) }

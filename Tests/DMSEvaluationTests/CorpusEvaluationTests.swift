@@ -12,13 +12,16 @@ import Testing
 @Suite struct CorpusEvaluationTests {
     struct Case: Sendable {
         var window: Int
-        var shift: Int
+        var dialect: Dialect
         var passLength: Int
     }
 
     static let cases = [
-        Case(window: 3, shift: 0, passLength: 24), Case(window: 0, shift: 0, passLength: 5),
-        Case(window: 6, shift: 1, passLength: 1), Case(window: 100, shift: 0, passLength: 7),
+        Case(window: 3, dialect: .fastdms, passLength: 24), Case(window: 0, dialect: .fastdms, passLength: 5),
+        Case(window: 6, dialect: .nvidiaBorrowed, passLength: 1),
+        Case(window: 100, dialect: .fastdms, passLength: 7),
+        Case(window: 4, dialect: .nvidiaAdapter, passLength: 24),
+        Case(window: 0, dialect: .nvidiaAdapter, passLength: 3),
     ]
     static let length = 24
 
@@ -60,7 +63,7 @@ import Testing
 
     @Test(arguments: cases)
     func equalsTheOracle(_ test: Case) throws {
-        let model = try tinyGatedModel(window: test.window, shift: test.shift)
+        let model = try tinyGatedModel(window: test.window, dialect: test.dialect)
         let base = try TinyModel.make(TinyModel.configuration(), seed: 2)
         let chunks = try EvaluationChunks(
             tokens: randomTokens(2 * Self.length + 3, vocabulary: 97, seed: 7), length: Self.length)

@@ -30,11 +30,14 @@ func randomTokens(_ count: Int, vocabulary: Int, seed: UInt64) -> [Int32] {
 
 /// A small model with a gate that evicts about half of all tokens.
 func tinyGatedModel(
-    window: Int, shift: Int = 0, seed: UInt64 = 1, vocabulary: Int = 97, alphaScale: Float = 100, alphaOffset: Float = 5
+    window: Int, shift: Int = 0, dialect: Dialect? = nil, seed: UInt64 = 1, vocabulary: Int = 97,
+    alphaScale: Float = 100, alphaOffset: Float = 5
 ) throws -> LlamaModel {
-    let dms = try DMSConfiguration(
-        source: .borrowedQueryChannel, channel: .last, decisionShift: shift, zeroing: .beforeRope, windowSize: window,
-        windowInclusive: true, alphaScale: alphaScale, alphaOffset: alphaOffset)
+    let dms =
+        try dialect?.configuration(window: window, alphaScale: alphaScale, alphaOffset: alphaOffset)
+        ?? DMSConfiguration(
+            source: .borrowedQueryChannel, channel: .last, decisionShift: shift, zeroing: .beforeRope,
+            windowSize: window, windowInclusive: true, alphaScale: alphaScale, alphaOffset: alphaOffset)
     return try TinyModel.make(TinyModel.configuration(vocabulary: vocabulary), dms: dms, seed: seed)
 }
 
@@ -47,12 +50,16 @@ func referenceForward(
         channel: model.configuration.headDimension - 1, zeroBeforeRope: dms.zeroing.zeroesBeforeRope,
         zeroAfterRope: dms.zeroing.zeroesAfterRope)
     func evicted(_ raw: Double) -> Bool { raw * Double(dms.alphaScale) - Double(dms.alphaOffset) > 0 }
-    let result = ReferenceLlama(model).forward(tokens, borrowed: borrowed) { raw in
+    let isAdapter = dms.source == .adapter
+    let farthest = dms.windowInclusive ? dms.windowSize : dms.windowSize - 1
+    let result = ReferenceLlama(model).forward(
+        tokens, borrowed: isAdapter ? nil : borrowed, adapters: isAdapter
+    ) { raw in
         { layer, head, key, query in
             guard key <= query else { return false }
             let decider = key + dms.decisionShift
             let isEvicted = evicts && decider <= query && evicted(raw[layer][decider][head])
-            return !isEvicted || query - key <= dms.windowSize
+            return !isEvicted || query - key <= farthest
         }
     }
     let decisions = result.raw.map { rows in

@@ -102,6 +102,36 @@ import Testing
         #expect(try logits(threaded, tokens, attention: DenseAttention(threaded)) == whole)
     }
 
+    /// With a bias where attention has one, in a file of several shards and types.
+    @Test(arguments: [false, true], ["F32", "BF16", "F16"]) func gatesThatAreAdapters(bias: Bool, dtype: String) throws
+    {
+        let folder = try TemporaryFolder()
+        var checkpoint = TinyCheckpoint()
+        checkpoint.adapters = true
+        checkpoint.attentionBias = bias
+        checkpoint.dtype = dtype
+        checkpoint.shards = 2
+        try checkpoint.write(to: folder.path)
+        let directory = try ModelDirectory.open(path: folder.path)
+        let kernels = try CPUKernels(threads: 1)
+        let model = try LlamaModel(
+            configuration: directory.configuration,
+            weights: try LlamaWeights(directory, precision: .fp32, kernels: kernels),
+            dms: try directory.dmsMetadata()?.configuration, precision: .fp32, kernels: kernels)
+        let tokens = randomTokens(29, vocabulary: 97, seed: 3)
+        let expected = ReferenceLlama(model).forward(tokens, adapters: true) { raw in
+            { layer, head, key, query in
+                key <= query && (query - key <= 8 || raw[layer][key + 1][head] * 100 - 5 <= 0)
+            }
+        }
+        let recorder = Recorder()
+        let found = try logits(model, tokens, attention: DenseAttention(strictMaskOf: model), observer: recorder)
+        #expect(maximumError(found, expected.logits) < 5e-5)
+        let raw = recorder.values[.gateRaw(layer: 1)] ?? []
+        #expect(maximumError(raw, expected.raw[1]) < 1e-5)
+        #expect(directory.weights.names.contains { $0.hasSuffix("dms_proj_alpha.bias") } == bias)
+    }
+
     @Test func bf16StaysNearFP32() throws {
         let folder = try TemporaryFolder()
         let exact = try Self.load(Self.shapes[3], in: folder)

@@ -14,6 +14,15 @@ import Testing
         var shift: Int
         var zeroing: ChannelZeroing
         var isQwen3 = false
+        var isAdapter = false
+
+        /// What the reference is told about the borrowed channel.
+        var borrowed: ReferenceLlama.Borrowed? {
+            isAdapter
+                ? nil
+                : ReferenceLlama.Borrowed(
+                    channel: 7, zeroBeforeRope: zeroing.zeroesBeforeRope, zeroAfterRope: zeroing.zeroesAfterRope)
+        }
     }
 
     static let cases: [Case] = [
@@ -24,14 +33,19 @@ import Testing
         Case(heads: 6, keyValueHeads: 2, window: 1000, shift: 0, zeroing: .beforeRope),
         Case(heads: 6, keyValueHeads: 2, window: 3, shift: 0, zeroing: .beforeRope, isQwen3: true),
         Case(heads: 8, keyValueHeads: 1, window: 5, shift: 1, zeroing: .beforeAndAfterRope, isQwen3: true),
+        Case(heads: 6, keyValueHeads: 2, window: 3, shift: 1, zeroing: .none, isAdapter: true),
+        Case(heads: 8, keyValueHeads: 1, window: 0, shift: 1, zeroing: .none, isAdapter: true),
+        Case(heads: 4, keyValueHeads: 4, window: 5, shift: 0, zeroing: .none, isAdapter: true),
     ]
 
     static func model(_ test: Case, threads: Int = 1) throws -> LlamaModel {
         let dms = try DMSConfiguration(
-            source: .borrowedQueryChannel, channel: .last, decisionShift: test.shift, zeroing: test.zeroing,
+            source: test.isAdapter ? .adapter : .borrowedQueryChannel, channel: .last, decisionShift: test.shift,
+            zeroing: test.zeroing,
             windowSize: test.window, windowInclusive: true, alphaScale: 100, alphaOffset: 5)
         var checkpoint = TinyCheckpoint()
         checkpoint.isQwen3 = test.isQwen3
+        checkpoint.adapters = test.isAdapter
         checkpoint.layers = 3
         checkpoint.heads = test.heads
         checkpoint.keyValueHeads = test.keyValueHeads
@@ -42,9 +56,9 @@ import Testing
     func equalsTheReference(_ test: Case) throws {
         let model = try Self.model(test)
         let tokens = randomTokens(40, vocabulary: 97, seed: 11)
-        let borrowed = ReferenceLlama.Borrowed(
-            channel: 7, zeroBeforeRope: test.zeroing.zeroesBeforeRope, zeroAfterRope: test.zeroing.zeroesAfterRope)
-        let expected = ReferenceLlama(model).forward(tokens, borrowed: borrowed) { raw in
+        let expected = ReferenceLlama(model).forward(
+            tokens, borrowed: test.borrowed, adapters: test.isAdapter
+        ) { raw in
             { layer, head, key, query in
                 guard key <= query else { return false }
                 let decider = key + test.shift
@@ -84,6 +98,32 @@ import Testing
             model, tokens, attention: DenseAttention(strictMaskOf: model), eviction: .off)
         let borrowed = ReferenceLlama.Borrowed(channel: 7, zeroBeforeRope: true, zeroAfterRope: false)
         #expect(maximumError(found, ReferenceLlama(model).forward(tokens, borrowed: borrowed).logits) < 5e-5)
+    }
+
+    /// An adapter changes who sees whom and nothing else.
+    @Test func anAdapterWithoutEvictionIsThePlainModel() throws {
+        let test = try #require(Self.cases.first { $0.isAdapter })
+        let model = try Self.model(test)
+        let plain = try LlamaModel(
+            configuration: model.configuration, weights: model.weights, dms: nil, precision: .fp32,
+            kernels: model.kernels)
+        let tokens = randomTokens(30, vocabulary: 97, seed: 15)
+        let off = try logits(model, tokens, attention: DenseAttention(strictMaskOf: model), eviction: .off)
+        #expect(try logits(plain, tokens, attention: DenseAttention(plain)) == off)
+        #expect(try logits(model, tokens, attention: DenseAttention(strictMaskOf: model)) != off)
+    }
+
+    @Test func adaptersAreThereExactlyWhenTheyDecide() throws {
+        let with = try Self.model(try #require(Self.cases.first { $0.isAdapter }))
+        let without = try Self.model(Self.cases[0])
+        for (weights, dms) in [(with.weights, without.dms), (without.weights, with.dms)] {
+            let error = #expect(throws: ModelError.self) {
+                try LlamaModel(
+                    configuration: with.configuration, weights: weights, dms: dms, precision: .fp32,
+                    kernels: with.kernels)
+            }
+            #expect(error?.description.contains("decision_source") == true)
+        }
     }
 
     struct EveryThird: EvictionSource {

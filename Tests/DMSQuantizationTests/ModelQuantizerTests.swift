@@ -126,6 +126,27 @@ import Testing
         return (largest, (square / norm).squareRoot())
     }
 
+    /// A gate's projection is small and decides: it stays as it is.
+    @Test func adaptersStayFloats() throws {
+        let folder = try TemporaryFolder()
+        let output = folder.file("integers")
+        let source = folder.file("source")
+        try FileManager.default.createDirectory(atPath: source, withIntermediateDirectories: true)
+        var checkpoint = Self.checkpoint()
+        checkpoint.adapters = true
+        try checkpoint.write(to: source)
+        _ = try Self.quantize(source, to: output, .int4)
+        let (before, after) = (try ModelDirectory.open(path: source), try ModelDirectory.open(path: output))
+        for tensor in before.configuration.adapterTensors {
+            let bytes = try #require(before.weights[tensor.name]).bytes
+            #expect(Array(try #require(after.weights[tensor.name]).bytes) == Array(bytes))
+        }
+        let kernels = try CPUKernels(threads: 1)
+        let weights = try LlamaWeights(after, precision: .fp32, kernels: kernels)
+        #expect(weights.layers.allSatisfy { $0.gateAdapter != nil })
+        #expect(try after.dmsMetadata()?.configuration.source == .adapter)
+    }
+
     /// Every weight is within half a step of the source's, but for those that the search cuts off.
     @Test(arguments: [GroupedFormat.IntegerType.int8, .int4]) func weightsAreNear(type: GroupedFormat.IntegerType)
         throws

@@ -38,6 +38,15 @@ public struct GoldenFile: Sendable {
     public func bytes(_ name: String) -> [UInt8] { elements(name, UInt8.self, dtype: "U8") }
 }
 
+/// Files that are committed in `Tests/Goldens`, each written by a script there.
+public enum CommittedGoldens {
+    /// The path of one of them.
+    public static func path(_ name: String) -> String {
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("Goldens").appendingPathComponent(name).path
+    }
+}
+
 /// Reads a JSON file.
 public func readJSON(_ path: String) throws -> JSONValue {
     try JSONReader.parse(Array(try Data(contentsOf: URL(fileURLWithPath: path))))

@@ -33,9 +33,12 @@ public struct ReferenceLlama {
 
     /// Logits of every token, `[tokens][vocabulary]`, and what the gate read, `[layer][token][head]`.
     ///
-    /// - Parameter visible: Given the gate's raw values up to and including a layer, who sees whom in it.
+    /// - Parameters:
+    ///   - borrowed: The borrowed channel, if the gate is one.
+    ///   - adapters: Whether the gate is read from the residual stream, as it enters a layer.
+    ///   - visible: Given the gate's raw values up to and including a layer, who sees whom in it.
     public func forward(
-        _ tokens: [Int32], borrowed: Borrowed? = nil,
+        _ tokens: [Int32], borrowed: Borrowed? = nil, adapters: Bool = false,
         visible: (_ raw: [[[Double]]]) -> Visibility = { _ in { _, _, key, query in key <= query } }
     ) -> (logits: [[Double]], raw: [[[Double]]]) {
         let d = configuration.headDimension
@@ -52,7 +55,9 @@ public struct ReferenceLlama {
                 q = q.map { normHeads($0, norms.query) }
                 k = k.map { normHeads($0, norms.key) }
             }
-            if let borrowed {
+            if adapters, let gate = layer.gateAdapter {
+                raw.append(x.map { apply(gate.projection, norm($0, gate.norm)) })
+            } else if let borrowed {
                 let columns = (0..<configuration.keyValueHeadCount).map { $0 * group * d + borrowed.channel }
                 raw.append(q.map { query in columns.map { query[$0] } })
                 if borrowed.zeroBeforeRope { for t in q.indices { for c in columns { q[t][c] = 0 } } }

@@ -15,6 +15,8 @@ public struct TinyCheckpoint {
     public var tiesEmbeddings = true
     public var attentionBias = false
     public var feedForwardBias = false
+    /// Gates that are adapters, stated in the keys that NVIDIA's trainer writes.
+    public var adapters = false
     /// "F32", "F16" or "BF16".
     public var dtype = "F32"
     /// Files the tensors are spread over; more than one writes an index.
@@ -39,6 +41,12 @@ public struct TinyCheckpoint {
             "mlp_bias": .bool(feedForwardBias), "bos_token_id": .integer(0), "eos_token_id": .integer(1),
             "torch_dtype": .string(["F32": "float32", "F16": "float16", "BF16": "bfloat16"][dtype] ?? dtype),
         ])
+        if adapters {
+            object["dms_separate_alpha"] = .bool(true)
+            object["dms_window_size"] = .integer(8)
+            object["dms_alpha_scale"] = .number(100)
+            object["dms_initial_alpha_offset"] = .number(5)
+        }
         for (key, value) in extraConfiguration.entries { object[key] = value }
         return object
     }
@@ -62,6 +70,11 @@ public struct TinyCheckpoint {
                 for norm in ["q_norm", "k_norm"] {
                     list.append(("\(prefix).self_attn.\(norm).weight", [headDimension]))
                 }
+            }
+            if adapters {
+                list.append(("\(prefix).self_attn.dms_proj_alpha_norm.weight", [hidden]))
+                list.append(("\(prefix).self_attn.dms_proj_alpha.weight", [keyValueHeads, hidden]))
+                if attentionBias { list.append(("\(prefix).self_attn.dms_proj_alpha.bias", [keyValueHeads])) }
             }
             let mlp = [
                 ("gate_proj", feedForward, hidden), ("up_proj", feedForward, hidden),

@@ -48,7 +48,8 @@ public enum TinyModel {
         _ configuration: LlamaConfiguration, dms: DMSConfiguration? = nil, seed: UInt64 = 1, threads: Int = 1
     ) throws -> LlamaModel {
         let kernels = try CPUKernels(threads: threads)
-        let weights = try LlamaWeights.random(configuration, type: .float32, seed: seed)
+        let weights = try LlamaWeights.random(
+            configuration, type: .float32, adapters: dms?.source == .adapter, seed: seed)
         return try LlamaModel(
             configuration: configuration, weights: weights, dms: dms, precision: .fp32, kernels: kernels)
     }

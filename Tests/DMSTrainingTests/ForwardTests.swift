@@ -1,6 +1,8 @@
+import DMSCheckpoint
 import DMSModel
 import DMSPolicy
 import DMSTensor
+import DMSTestSupport
 import Testing
 
 @testable import DMSTraining
@@ -15,7 +17,7 @@ struct ForwardTests {
         for window in [0, 1, 4, 40] {
             var problem = try TrainingProblem(
                 profile: variant.profile, zeroing: zeroing, window: window, seed: UInt64(window),
-                isQwen3: variant.isQwen3)
+                isQwen3: variant.isQwen3, statesExclusiveWindow: window == 4)
             problem.temperature = 1e-6
             let workspace = try problem.workspace()
             let treatment = try problem.treatment()
@@ -39,6 +41,46 @@ struct ForwardTests {
                 let dense = try run(model, problem.batch, DenseAttention(model), .off)
                 #expect(largestDifference(hidden, dense) > 1e-2)
             }
+        }
+    }
+
+    /// By way of the files, so that what is packaged is what was trained, too.
+    @Test(
+        "Adapters near temperature 0 compute the strict mask of the package",
+        arguments: [SemanticsProfile.fastdms, .nvidia])
+    func adapters(profile: SemanticsProfile) throws {
+        for window in [0, 1, 4] {
+            var problem = try TrainingProblem(profile: profile, window: window, seed: UInt64(window), adapters: true)
+            problem.temperature = 1e-6
+            let workspace = try problem.workspace()
+            let treatment = try problem.treatment()
+            let (hidden, statistics) = withExtendedLifetime(workspace) {
+                let (view, statistics) = problem.graph.forward(problem.batch, treatment, workspace: workspace)
+                return (values(view), statistics)
+            }
+            #expect(statistics.hardRate > 0.1 && statistics.hardRate < 0.9)
+
+            let folder = try TemporaryFolder()
+            let base = folder.path + "/base"
+            try CheckpointPackage(weights: problem.weights, type: .float32, companionDirectory: folder.path)
+                .write(to: base, kernels: problem.kernels, metadata: nil)
+            let output = folder.path + "/out"
+            try CheckpointPackage(
+                base: try ModelDirectory.open(path: base), adapters: problem.gates, type: .float32
+            ).write(to: output, kernels: problem.kernels) {
+                DMSMetadata(configuration: problem.dms, profile: profile, weights: $0)
+            }
+            let directory = try ModelDirectory.open(path: output)
+            let stated = try #require(try directory.dmsMetadata())
+            #expect(stated.configuration == problem.dms && stated.profile == profile)
+            let model = try LlamaModel(
+                configuration: directory.configuration,
+                weights: try LlamaWeights(directory, precision: .fp32, kernels: problem.kernels),
+                dms: stated.configuration, precision: .fp32, kernels: problem.kernels)
+            let strict = try run(model, problem.batch, DenseAttention(strictMaskOf: model), .model)
+            #expect(largestDifference(hidden, strict) < 2e-4)
+            let dense = try run(model, problem.batch, DenseAttention(model), .off)
+            #expect(largestDifference(hidden, dense) > 1e-2)
         }
     }
 

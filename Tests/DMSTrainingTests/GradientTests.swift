@@ -50,6 +50,19 @@ struct GradientTests {
         try check(problem, treatment, problem.gates.arena, #require(gradients.gates).arena)
     }
 
+    @Test(
+        "Every weight and every adapter, whoever decides, with heads that share and with their own",
+        arguments: [SemanticsProfile.fastdms, .nvidia], [2, 6])
+    func adapters(profile: SemanticsProfile, keyValueHeads: Int) throws {
+        var problem = try TrainingProblem(profile: profile, keyValueHeads: keyValueHeads, adapters: true)
+        problem.noise = LogisticNoise(seed: 3, step: 0, microStep: 0)
+        let treatment = try problem.treatment()
+        let gradients = try problem.gradients()
+        _ = try problem.loss(treatment, into: gradients)
+        try check(problem, treatment, problem.weights.arena, #require(gradients.weights).arena)
+        try check(problem, treatment, problem.gates.arena, #require(gradients.gates).arena)
+    }
+
     @Test("A plain model, embeddings tied and not", arguments: [true, false], [true, false])
     func plain(tied: Bool, isQwen3: Bool) throws {
         let problem = try TrainingProblem(tied: tied, heads: 4, keyValueHeads: 4, isQwen3: isQwen3)
@@ -76,9 +89,9 @@ struct GradientTests {
         #expect(problem.gates.borrowedRowsAreZero(in: weights))
     }
 
-    @Test("Frozen weights give the gates the same gradient")
-    func frozen() throws {
-        let problem = try TrainingProblem()
+    @Test("Frozen weights give the gates the same gradient", arguments: [false, true])
+    func frozen(adapters: Bool) throws {
+        let problem = try TrainingProblem(adapters: adapters)
         let treatment = try problem.treatment()
         let all = try problem.gradients()
         let gateOnly = TrainingGradients(weights: nil, gates: try GateParameters(like: problem.gates))
@@ -89,11 +102,12 @@ struct GradientTests {
     }
 
     @Test("Neither checkpointing nor the number of threads changes a bit", arguments: [1, 2, 3], [false, true])
-    func sameBits(threads: Int, isQwen3: Bool) throws {
-        let reference = try TrainingProblem(isQwen3: isQwen3)
+    func sameBits(threads: Int, adapters: Bool) throws {
+        // Adapters beside norms over heads: both at once are what neither has alone.
+        let reference = try TrainingProblem(isQwen3: adapters, adapters: adapters)
         let expected = try reference.gradients()
         let expectedLoss = try reference.loss(try reference.treatment(), into: expected)
-        let problem = try TrainingProblem(threads: threads, isQwen3: isQwen3)
+        let problem = try TrainingProblem(threads: threads, isQwen3: adapters, adapters: adapters)
         let perLayer = LayerActivations.byteCount(
             problem.configuration, sequences: TrainingProblem.sequences, length: TrainingProblem.length)
         for bytes in [0, perLayer, 1 << 30] {

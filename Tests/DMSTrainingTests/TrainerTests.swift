@@ -26,7 +26,7 @@ struct TinyRun {
 
     func recipe(
         trainable: Recipe.Trainable = .all, accumulation: Int = 2, learningRate: Double = 1e-3,
-        reduction: Recipe.Reduction = .mean
+        reduction: Recipe.Reduction = .mean, dialect: Dialect = .fastdms
     ) throws -> Recipe {
         try Recipe(
             schedule: try TrainingSchedule(
@@ -35,7 +35,13 @@ struct TinyRun {
             contextLength: 64, batchSize: 2, gradientAccumulation: accumulation, seed: 4, trainable: trainable,
             reduction: reduction, penalty: try CompressionPenalty(loss: .relu, weight: 0.3, headCap: 0.5),
             gateRate: 3,
-            dms: try DMSConfiguration(profile: .fastdms, windowSize: 8, alphaScale: 100, alphaOffset: 5))
+            dms: try dialect.configuration(window: 8), profile: dialect == .fastdms ? .fastdms : .nvidia)
+    }
+
+    /// Adapters beside a base that stays as it is.
+    func adapterRecipe(accumulation: Int = 2, learningRate: Double = 1e-3) throws -> Recipe {
+        try recipe(
+            trainable: .gate, accumulation: accumulation, learningRate: learningRate, dialect: .nvidiaAdapter)
     }
 
     func trainer(_ recipe: Recipe, replicas: any Replicas = SingleProcess(), threads: Int = 1) throws -> Trainer {
@@ -95,10 +101,10 @@ struct TrainerTests {
         #expect(bits(gates.arena).contains { $0 != 0 })
     }
 
-    @Test("The soft rate follows a target that rises")
-    func follows() throws {
+    @Test("The soft rate follows a target that rises", arguments: Dialect.allCases)
+    func follows(dialect: Dialect) throws {
         let tiny = try TinyRun()
-        var recipe = try tiny.recipe(trainable: .gate, accumulation: 1, learningRate: 3e-3)
+        var recipe = try tiny.recipe(trainable: .gate, accumulation: 1, learningRate: 3e-3, dialect: dialect)
         recipe.schedule = try TrainingSchedule(
             zeroingSteps: 0, stepsPerRatio: 25, holdSteps: 10, targetRatio: 4,
             learningRate: try LearningRate(peak: 3e-3), firstTemperature: 1, lastTemperature: 0.1)

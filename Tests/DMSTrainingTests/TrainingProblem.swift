@@ -22,7 +22,8 @@ struct TrainingProblem {
 
     init(
         profile: SemanticsProfile = .fastdms, zeroing: ChannelZeroing? = nil, window: Int = 4, seed: UInt64 = 1,
-        threads: Int = 1, tied: Bool = true, heads: Int = 6, keyValueHeads: Int = 2, isQwen3: Bool = false
+        threads: Int = 1, tied: Bool = true, heads: Int = 6, keyValueHeads: Int = 2, isQwen3: Bool = false,
+        adapters: Bool = false, statesExclusiveWindow: Bool = false
     ) throws {
         var checkpoint = TinyCheckpoint()
         checkpoint.isQwen3 = isQwen3
@@ -31,8 +32,9 @@ struct TrainingProblem {
         checkpoint.keyValueHeads = keyValueHeads
         configuration = try LlamaConfiguration(checkpoint.configuration)
         dms = try DMSConfiguration(
-            source: profile.source, channel: profile.channel, decisionShift: profile.decisionShift,
-            zeroing: zeroing ?? profile.zeroing, windowSize: window, windowInclusive: profile.windowInclusive,
+            source: adapters ? .adapter : profile.source, channel: profile.channel,
+            decisionShift: profile.decisionShift, zeroing: adapters ? .none : zeroing ?? profile.zeroing,
+            windowSize: statesExclusiveWindow ? window + 1 : window, windowInclusive: !statesExclusiveWindow,
             alphaScale: 3, alphaOffset: 0.5)
         kernels = try CPUKernels(threads: threads)
         weights = try LlamaParameters(configuration)
@@ -44,10 +46,12 @@ struct TrainingProblem {
                 values[element] = generator.normal() * scale + (entry.shape.count == 1 ? 1 : 0)
             }
         }
-        gates = try GateParameters(weights, channel: .last)
+        gates = try GateParameters(weights, dms: dms)
         for layer in 0..<configuration.layerCount {
             let rows = gates.layer(layer)
             for element in 0..<rows.rows * rows.columns { rows.pointer[element] = generator.normal() * 0.2 }
+            guard let norm = gates.norm(layer) else { continue }
+            for element in 0..<norm.columns { norm.pointer[element] = 1 + generator.normal() * 0.2 }
         }
         gates.zeroBorrowedRows(of: weights)
         batch = TokenBatch(

@@ -64,6 +64,42 @@ struct RetrofitCommandTests {
         }
     }
 
+    @Test("Adapters beside a base that stays as it is")
+    func adapters() throws {
+        let base = try TinyFolder()
+        let folder = try TemporaryFolder()
+        let text = try corpus(folder)
+        let common = [
+            "retrofit", "--model", base.path, "--corpus", text, "--context-length", "64", "--window", "8",
+            "--steps-per-ratio", "1", "--target-ratio", "4", "--gradient-accumulation", "1", "--learning-rate", "1e-2",
+            "--profile", "nvidia", "--decision-source", "adapter", "--json",
+        ]
+        let output = folder.file("out")
+        let result = try Command.run(common + ["--output", output], input: [])
+        #expect(result.status == 0, "\(result.error)")
+        // Nothing is borrowed, so there is nothing to zero.
+        #expect(try result.object()["steps"] == .integer(3))
+        let metadata = try #require(readJSON(output + "/dms_metadata.json").objectValue)
+        #expect(metadata["decision_source"] == .string("adapter") && metadata["decision_shift"] == .integer(1))
+        #expect(metadata["zero_channel"] == .string("none"))
+        let config = try #require(readJSON(output + "/config.json").objectValue)
+        #expect(config["dms_separate_alpha"] == .bool(true) && config["dms_initial_alpha_offset"]?.doubleValue == 5)
+        for command in [
+            [
+                "eval", "--model", output, "--base", base.path, "--corpus", text, "--chunk-length", "64", "--chunks",
+                "2",
+            ],
+            ["generate", "word1", "--model", output, "--max-tokens", "4"], ["inspect", "--model", output],
+        ] {
+            let ran = try Command.run(command + ["--json"], input: [])
+            #expect(ran.status == 0, "\(command): \(ran.error)")
+        }
+        for wrong in [["--train", "all"], ["--zeroing-steps", "2"]] {
+            let refused = try Command.run(common + ["--output", folder.file("b")] + wrong, input: [])
+            #expect(refused.status == 64, "\(wrong): \(refused.error)")
+        }
+    }
+
     @Test("What cannot work is said at once")
     func refusals() throws {
         let base = try TinyFolder()

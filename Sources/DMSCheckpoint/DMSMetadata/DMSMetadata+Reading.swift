@@ -156,14 +156,10 @@ private struct Resolution {
 }
 
 extension DMSMetadata {
-    /// Requires a source of decisions that is implemented, and a gate channel inside a head.
+    /// Requires a gate channel inside a head, where one is borrowed.
     package func requireRunnable(headDimension: Int, directory: String) throws(CheckpointError) {
         do throws(PolicyError) {
-            guard configuration.source == .borrowedQueryChannel else {
-                throw PolicyError(
-                    field: DMSField.decisionSource.rawValue, found: "\"\(configuration.source)\"",
-                    required: "\"\(DecisionSource.borrowedQueryChannel)\", as no other source is supported yet")
-            }
+            guard configuration.source == .borrowedQueryChannel else { return }
             _ = try configuration.channel.resolved(headDimension: headDimension)
         } catch {
             throw CheckpointError(error, origins: origins, file: directory + "/" + Self.fileName)

@@ -30,6 +30,12 @@ extension DMSMetadata {
         object[DMSField.alphaOffset.configKey] = .number(Self.widened(configuration.alphaOffset))
         object["dms_cr"] = targetRatio.map(Self.integral)
         for (field, value) in semanticEntries { object[field.configKey] = value }
+        if profile == .nvidia {
+            // As its own code spells them; without these it assumes a borrowed channel and an offset of 5.
+            object["dms_initial_alpha_offset"] = object[DMSField.alphaOffset.configKey]
+            object["dms_separate_alpha"] = .bool(configuration.source == .adapter)
+            object["dms_alpha_per"] = .string("head")
+        }
         return object
     }
 

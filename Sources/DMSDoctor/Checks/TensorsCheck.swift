@@ -1,5 +1,6 @@
 import DMSCheckpoint
 import DMSJSON
+import DMSPolicy
 
 /// Names, shapes and types of tensors against those of the configuration.
 struct TensorsCheck {
@@ -11,14 +12,19 @@ struct TensorsCheck {
     let findings: [Finding]
 
     /// - Parameter configuration: `nil` where shapes do not follow from it.
-    init(_ folder: ModelFolder, _ configuration: LlamaConfiguration?, _ weights: WeightFilesCheck) {
+    init(
+        _ folder: ModelFolder, _ configuration: LlamaConfiguration?, _ weights: WeightFilesCheck,
+        _ metadata: DMSMetadata?
+    ) {
         guard let configuration else {
             (errors, missing, unexpected, findings) = ([], [], [], [])
             return
         }
-        let requirements = TensorRequirements(configuration: configuration, path: folder.path) { weights.tensors[$0] }
+        let requirements = TensorRequirements(
+            configuration: configuration, hasAdapters: metadata?.configuration.source == .adapter, path: folder.path
+        ) { weights.tensors[$0] }
         let names = weights.tensors.keys.sorted()
-        missing = configuration.storedTensors.map(\.name).filter { weights.tensors[$0] == nil }
+        missing = requirements.missingNames
         let foreign = requirements.unexpected(names)
         unexpected = foreign.compactMap { if case .tensor(let name)? = $0.subject { name } else { nil } }
         // Where a file is missing or cannot be read, that is what to say of its tensors.

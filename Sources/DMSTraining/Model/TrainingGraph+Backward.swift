@@ -128,7 +128,7 @@ extension TrainingGraph {
             addWeightGradient(workspace.keysGradient.view, input, to: weightGradients.key)
             addWeightGradient(workspace.valuesGradient.view, input, to: weightGradients.value)
         }
-        if case .gated = treatment, let gates {
+        if case .gated = treatment, let gates, !gates.areAdapters {
             kernels.linearInputGradient(
                 workspace.raw.view, weight: gates.layer(index), precision: precision, into: normedGradient,
                 accumulates: true)
@@ -140,6 +140,7 @@ extension TrainingGraph {
             workspace.residual(index), weight: layer.attentionNorm.pointer, epsilon: configuration.normEpsilon,
             outputGradient: normedGradient, into: residual, accumulates: true,
             weightGradient: weightGradients?.attentionNorm.pointer)
+        if case .gated = treatment { backwardAdapter(index, into: gradients.gates, workspace) }
     }
 
     /// From gradients by rotated queries and keys to gradients by what was rotated.

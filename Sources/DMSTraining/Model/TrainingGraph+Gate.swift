@@ -13,8 +13,8 @@ extension TrainingGraph {
         case .fading(let factor): scaleBorrowed(tape.projectedQueries, by: factor)
         case .gated:
             guard let gates else { preconditionFailure("a gated pass without gates") }
-            multiply(tape.attentionNormed.view, gates.layer(index), into: workspace.raw.view)
-            // The row of the query projection takes no part: the gate stands in its place.
+            readGates(index, gates, tape, workspace)
+            // A borrowed row of the query projection takes no part: the gate stands in its place.
             forEachBorrowed(in: tape.projectedQueries) { row, head, value in value = workspace.raw.view[row, head] }
         }
     }

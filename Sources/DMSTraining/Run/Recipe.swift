@@ -71,6 +71,11 @@ public struct Recipe: Sendable, Hashable {
                 "zeroing steps", found: "\(schedule.zeroingSteps) while only the gates learn",
                 required: "0, because zeroing trains the other weights")
         }
+        guard trainable == .gate || dms?.source != .adapter else {
+            throw TrainingError(
+                "train", found: "\(trainable.rawValue) while gates are adapters",
+                required: "gate, because adapters stand beside a base that stays as it is")
+        }
         self.schedule = schedule
         self.contextLength = contextLength
         self.batchSize = batchSize
@@ -114,6 +119,8 @@ public struct Recipe: Sendable, Hashable {
         object["compression_weight"] = .number(penalty.weight)
         object["head_cap"] = penalty.headCap.map { .number($0) }
         object["profile"] = .string(profile.name)
+        // Not stated by states that were saved before there were adapters.
+        if dms.source == .adapter { object["decision_source"] = .string(dms.source.name) }
         object["window_size"] = .integer(Int64(dms.windowSize))
         object["alpha_scale"] = .number(Double(dms.alphaScale))
         object["alpha_offset"] = .number(Double(dms.alphaOffset))

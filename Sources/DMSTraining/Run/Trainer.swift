@@ -42,7 +42,7 @@ public final class Trainer {
         self.corpus = corpus
         self.replicas = replicas
         let rows = recipe.batchSize * recipe.contextLength
-        gates = try recipe.dms.map { try GateParameters(weights, channel: $0.channel) }
+        gates = try recipe.dms.map { try GateParameters(weights, dms: $0) }
         let weightGradients = recipe.trainable == .all ? try LlamaParameters(weights.configuration) : nil
         let gateGradients = try gates.map { try GateParameters(like: $0) }
         gradients = TrainingGradients(weights: weightGradients, gates: gateGradients)
@@ -122,7 +122,7 @@ public final class Trainer {
     /// Goes on from a saved state.
     func resume(at step: Int) { completedSteps = step }
 
-    /// The weights as a checkpoint has them, gates in the borrowed rows: a copy, in FP32.
+    /// The weights as a checkpoint has them, gates in the borrowed rows where they are such: a copy, in FP32.
     ///
     /// - Throws: `MemoryError` when the system has no such memory to give.
     public func mergedWeights() throws -> LlamaParameters {

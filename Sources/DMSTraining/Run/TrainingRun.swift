@@ -103,8 +103,7 @@ public struct TrainingRun {
     private func save() throws { try TrainingState.save(trainer, identity: identity, to: folder.state) }
 
     private func writePackage(to path: String, ratio: Double, log: StepLog?) throws {
-        let package = CheckpointPackage(
-            weights: try trainer.mergedWeights(), type: type, companionDirectory: source)
+        let package = try package()
         let recipe = trainer.recipe
         guard let dms = recipe.dms else {
             return try package.write(to: path, kernels: kernels, metadata: nil)
@@ -118,6 +117,14 @@ public struct TrainingRun {
                 configuration: dms, profile: recipe.profile, targetRatio: ratio, contextLength: recipe.contextLength,
                 baseModel: name, weights: digest, training: training, measured: measured)
         }
+    }
+
+    /// Adapters are put beside the files of the base; gates in borrowed rows are part of its weights.
+    private func package() throws -> CheckpointPackage {
+        if let gates = trainer.gates, gates.areAdapters {
+            return CheckpointPackage(base: try ModelDirectory.open(path: source), adapters: gates, type: type)
+        }
+        return CheckpointPackage(weights: try trainer.mergedWeights(), type: type, companionDirectory: source)
     }
 
     /// The means of the last steps, on training text.
