@@ -1,4 +1,4 @@
-public import DMSTensor
+import DMSTensor
 
 /// RMSNorm of every head of queries and of keys, after their projections and before they are rotated.
 ///
