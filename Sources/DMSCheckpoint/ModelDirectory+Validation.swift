@@ -20,8 +20,13 @@ extension ModelDirectory {
     /// - Throws: ``CheckpointError`` naming the first tensor that is missing, mis-shaped, of another element type, or
     ///   not part of such a model, and what ``DMSMetadata/read(directory:config:overrides:)`` throws.
     public func validateWeights() throws(CheckpointError) {
+        try validateWeights(hasAdapters: statesGateAdapters())
+    }
+
+    /// The same where the files do not say yet whether decisions come from adapters.
+    func validateWeights(hasAdapters: Bool) throws(CheckpointError) {
         let requirements = TensorRequirements(
-            configuration: configuration, hasAdapters: try statesGateAdapters(), path: path
+            configuration: configuration, hasAdapters: hasAdapters, path: path
         ) { weights[$0] }
         if let first = requirements.errors(names: weights.names).first { throw first }
     }

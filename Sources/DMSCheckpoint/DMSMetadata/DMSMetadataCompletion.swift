@@ -36,7 +36,6 @@ public struct DMSMetadataCompletion: Sendable {
     public init(
         directory: ModelDirectory, values: [DMSField: JSONValue], optionName: (DMSField) -> String
     ) throws(CheckpointError) {
-        try directory.validateWeights()
         let file = directory.path + "/" + DMSMetadata.fileName
         self.file = file
         let existing = try DMSMetadata.object(in: directory.path) ?? JSONObject()
@@ -51,6 +50,7 @@ public struct DMSMetadataCompletion: Sendable {
                 required: "a profile, which only somebody who knows how the gates were trained can name")
         }
         let metadata = try DMSMetadata.resolve(statements, file: file)
+        try directory.validateWeights(hasAdapters: metadata.configuration.source == .adapter)
         try metadata.requireRunnable(headDimension: directory.configuration.headDimension, directory: directory.path)
         let digest = try WeightsDigest(directory: directory.path)
         let mismatch = metadata.mismatch(
