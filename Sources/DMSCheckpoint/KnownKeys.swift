@@ -14,15 +14,16 @@ enum KnownKeys {
         "tie_word_embeddings", "torch_dtype", "vocab_size",
     ]
 
-    /// Training settings, what a library returns, sampling defaults, and records of who wrote the file.
+    /// Training settings, what a library returns, and records of who wrote the file.
     private static let harmless: Set<String> = [
         "_attn_implementation", "_attn_implementation_autoset", "_flash_attn_2_enabled", "_name_or_path",
         "attention_dropout", "attn_implementation", "attn_pdrop", "decoder_start_token_id", "embd_pdrop",
         "finetuning_task", "gradient_checkpointing", "hidden_dropout", "hidden_dropout_prob", "id2label",
-        "initializer_range", "is_decoder", "label2id", "model_max_length", "output_attentions",
+        "initializer_range", "is_decoder", "is_llama_config", "label2id", "model_max_length", "output_attentions",
         "output_hidden_states", "pad_token_id", "prefix", "problem_type", "resid_pdrop", "return_dict",
         "return_dict_in_generate", "sep_token_id", "task_specific_params", "tf_legacy_loss",
-        "tie_encoder_decoder", "tokenizer_class", "torchscript", "transformers_version", "unsloth_fixed",
+        "tie_encoder_decoder", "tokenizer_class", "torchscript", "transformers.js_config", "transformers_version",
+        "unsloth_fixed",
         "unsloth_version", "use_bfloat16", "use_cache",
     ]
 }

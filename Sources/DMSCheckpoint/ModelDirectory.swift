@@ -50,6 +50,7 @@ public struct ModelDirectory: Sendable {
     /// Files beside the weights that a copy of a model takes along as they are, where there are such.
     public static let companions = [
         "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json",
+        "chat_template.jinja",
     ]
 
     /// The path of `tokenizer.json`.

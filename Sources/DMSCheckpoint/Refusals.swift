@@ -11,7 +11,7 @@ package struct Refusals<Value> {
     /// What was read in the end; `nil` where something is wrong that cannot be taken out.
     package let value: Value?
 
-    private static var most: Int { 1000 }
+    private static var most: Int { 100 }
 
     /// - Parameters:
     ///   - objects: By the files that they are from.

@@ -24,6 +24,10 @@ package final class StagingFolder {
         let prefix = parts.count == 1 ? "" : parent + "/"
         path = "\(prefix).\(parts.last ?? "").partial-\(getpid())"
         self.destination = destination
+        if MappedFile.exists(path: path) {
+            // Of a process that had this number and was killed.
+            Self.remove(path)
+        }
         guard mkdir(path, 0o777) == 0 else {
             throw CheckpointError(
                 file: destination, found: String(cString: strerror(errno)), required: "a new folder in one that exists")
@@ -46,7 +50,10 @@ package final class StagingFolder {
     }
 
     deinit {
-        if isFinished { return }
+        if !isFinished { Self.remove(path) }
+    }
+
+    private static func remove(_ path: String) {
         for name in SystemCalls.names(inDirectory: path, hidden: true) ?? [] { unlink(path + "/" + name) }
         rmdir(path)
     }

@@ -2,6 +2,7 @@
 package struct TensorRequirements {
     private let configuration: LlamaConfiguration
     private let path: String
+    private let hasAdapters: Bool
     private let expected: [ExpectedTensor]
     private let tensor: (String) -> MappedTensor?
 
@@ -13,6 +14,7 @@ package struct TensorRequirements {
         configuration: LlamaConfiguration, hasAdapters: Bool, path: String, tensor: @escaping (String) -> MappedTensor?
     ) {
         self.configuration = configuration
+        self.hasAdapters = hasAdapters
         expected = configuration.storedTensors + (hasAdapters ? configuration.adapterTensors : [])
         self.path = path
         self.tensor = tensor
@@ -109,9 +111,10 @@ package struct TensorRequirements {
     /// The likeliest key of `config.json` behind a tensor that should not be there.
     private func hint(forUnexpected name: String) -> String {
         if name.contains(GateAdapterTensorName.part) {
-            return name.hasSuffix(".bias")
-                ? " (attention_bias is false there)"
-                : " (decision_source \"adapter\" is stated neither there nor in \(DMSMetadata.fileName))"
+            if !hasAdapters {
+                return " (decision_source \"adapter\" is stated neither there nor in \(DMSMetadata.fileName))"
+            }
+            if name.hasSuffix(".bias"), !configuration.hasAttentionBias { return " (attention_bias is false there)" }
         }
         if name.hasSuffix("_proj.bias") {
             return name.contains(".self_attn.") ? " (attention_bias is false there)" : " (mlp_bias is false there)"

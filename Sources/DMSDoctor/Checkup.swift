@@ -41,7 +41,7 @@ public struct Checkup: Sendable {
         let tokenizer = TokenizerCheck(folder, shape, generation.generation)
         let weights = WeightFilesCheck(folder)
         let metadata = MetadataCheck(folder, configuration.object, shape)
-        let tensors = TensorsCheck(folder, shape, weights, metadata.metadata)
+        let tensors = TensorsCheck(folder, shape, weights, hasAdapters: metadata.statesAdapters)
         let values = isQuick ? ValuesCheck(unread: ()) : ValuesCheck(folder, weights, progress: progress)
         let digest = DigestCheck(folder, metadata.metadata, weights, digest: values.digest)
         let gates =

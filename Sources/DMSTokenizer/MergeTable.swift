@@ -62,6 +62,6 @@ struct MergeTable: Sendable {
     }
 
     private static func slot(_ key: UInt64) -> Int {
-        Int(truncatingIfNeeded: (key ^ key >> 32) &* 0x9E37_79B9_7F4A_7C15 >> 24)
+        Int(truncatingIfNeeded: ((key ^ key >> 32) &* 0x9E37_79B9_7F4A_7C15) >> 24)
     }
 }

@@ -17,7 +17,7 @@ struct DiagnosisText {
     }
 
     private static func lines(_ finding: Finding) -> String {
-        let place = finding.file + (finding.subject.map { ": \($0)" } ?? "")
+        let place = plain(finding.file + (finding.subject.map { ": \($0)" } ?? ""))
         guard finding.severity != .ok else {
             return "ok       \(padded(place, 22)) \(plain(finding.found))\n"
         }

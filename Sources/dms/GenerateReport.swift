@@ -62,9 +62,9 @@ struct GenerateReport {
     /// One line for people.
     var summary: String {
         func speed(_ value: Double?) -> String { value.map { "\(Units.fixed($0, 1)) tok/s" } ?? "-" }
-        // Memory comes in pages: a text that fills none says nothing about what eviction saves.
+        // Memory comes in pages: a text that fills few says nothing about what eviction saves.
         let bytes =
-            kv.allocatedBytes > kv.denseBytes
+            kv.allocatedBytes > kv.denseBytes + kv.denseBytes / 4
             ? "too short a text to fill its pages" : "bytes \(Units.ratio(kv.ratios.byteRatio))"
         return """
             dms: \(promptTokens) + \(tokens.count) tokens (\(finishReason?.rawValue ?? "-")), prefill \

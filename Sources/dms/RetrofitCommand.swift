@@ -136,6 +136,11 @@ struct RetrofitCommand: ModelUsing {
                     + "is so far from a token, so nothing is evicted in training and gates learn from their penalty alone"
             )
         }
+        if try !semantics().knownSources.contains(decisionSource) {
+            Console.note(
+                "dms: warning: profile \(profile) knows no \(decisionSource): dms runs the result, and no other engine does; "
+                    + "NVIDIA's own are --profile nvidia")
+        }
         let session = try TrainingSession(
             training, recipe: try recipe(), kernels: try CPUKernels(threads: compute.threads),
             precision: compute.precision, isJSON: json)

@@ -60,6 +60,32 @@ struct CheckupTests {
         }
     }
 
+    @Test("A number of heads beyond all bounds is one of the findings", arguments: [Int64.max, 1 << 56, 1 << 20])
+    func hostileHeads(count: Int64) throws {
+        let patient = try PatientFolder()
+        try patient.change("config.json") { config in
+            config["num_attention_heads"] = .integer(count)
+            config["hidden_size"] = nil
+        }
+        let keys = patient.complaints().filter { $0.check == .configuration }.map(\.subject)
+        #expect(keys.contains(.key("num_attention_heads")) && keys.contains(.key("hidden_size")), "\(keys)")
+    }
+
+    @Test("What a family has to state, and does not, hides nothing else")
+    func familyKeys() throws {
+        let patient = try PatientFolder()
+        try patient.change("config.json") { config in
+            config["model_type"] = .string("mistral")
+            config["architectures"] = .array([.string("MistralForCausalLM")])
+            config["sliding_window"] = .integer(16)
+            config["hidden_act"] = .string("gelu")
+        }
+        let diagnosis = patient.diagnosis()
+        let keys = diagnosis.findings.filter { $0.severity != .ok }.map(\.subject)
+        #expect(keys.contains(.key("sliding_window")) && keys.contains(.key("hidden_act")), "\(keys)")
+        #expect(diagnosis.findings.contains { $0.check == .tensors && $0.severity == .ok })
+    }
+
     @Test("Many breakages are all found")
     func all() throws {
         let patient = try PatientFolder()

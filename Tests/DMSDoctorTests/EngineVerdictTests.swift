@@ -93,4 +93,19 @@ struct EngineVerdictTests {
         #expect(patient.diagnosis()[.transformers]?.outcome == .refuses)
         #expect(patient.diagnosis()[.fastdms]?.outcome == .loads)
     }
+
+    @Test("Adapters belong to the model here, and to no other engine's")
+    func adapters() throws {
+        let patient = try PatientFolder(adapters: true)
+        #expect(patient.complaints().isEmpty)
+        let verdicts = patient.diagnosis().verdicts
+        let transformers = try #require(verdicts.first { $0.engine == .transformers })
+        #expect(transformers.outcome == .differs)
+        #expect(transformers.notes.contains { $0.contains("ignores") && $0.contains("dms_proj_alpha") })
+        let fastdms = try #require(verdicts.first { $0.engine == .fastdms })
+        #expect(fastdms.outcome == .refuses && fastdms.summary.contains("no parameter"))
+        // What else is wrong with the metadata says nothing about the tensors.
+        try patient.change("dms_metadata.json") { $0["windowsize"] = .integer(3) }
+        #expect(!patient.complaints().contains { $0.found.contains("a tensor of shape") })
+    }
 }

@@ -9,13 +9,16 @@ final class PatientFolder: Sendable {
     let folder: TemporaryFolder
     var path: String { folder.path }
 
-    /// - Parameter shards: Files of the weights.
-    init(shards: Int = 1) throws {
+    /// - Parameters:
+    ///   - shards: Files of the weights.
+    ///   - adapters: Whether gates are adapters.
+    init(shards: Int = 1, adapters: Bool = false) throws {
         folder = try TemporaryFolder()
         var checkpoint = TinyCheckpoint()
         checkpoint.vocabulary = ByteTokenizer.vocabulary.count
         checkpoint.dtype = "BF16"
         checkpoint.shards = shards
+        checkpoint.adapters = adapters
         try checkpoint.write(to: path)
         if shards > 1 {
             // What writers put there; the helper leaves it out.
@@ -28,7 +31,9 @@ final class PatientFolder: Sendable {
             }
         }
         try folder.write(JSONValue.object(ByteTokenizer.file).text(), to: "tokenizer.json")
-        try folder.write(JSONValue.object(Self.metadata).text(), to: "dms_metadata.json")
+        var metadata = Self.metadata
+        if adapters { metadata["decision_source"] = .string("adapter") }
+        try folder.write(JSONValue.object(metadata).text(), to: "dms_metadata.json")
         try stamp()
     }
 

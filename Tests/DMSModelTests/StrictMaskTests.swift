@@ -34,6 +34,7 @@ import Testing
         Case(heads: 6, keyValueHeads: 2, window: 3, shift: 0, zeroing: .beforeRope, isQwen3: true),
         Case(heads: 8, keyValueHeads: 1, window: 5, shift: 1, zeroing: .beforeAndAfterRope, isQwen3: true),
         Case(heads: 6, keyValueHeads: 2, window: 3, shift: 1, zeroing: .none, isAdapter: true),
+        Case(heads: 6, keyValueHeads: 2, window: 3, shift: 1, zeroing: .none, isQwen3: true, isAdapter: true),
         Case(heads: 8, keyValueHeads: 1, window: 0, shift: 1, zeroing: .none, isAdapter: true),
         Case(heads: 4, keyValueHeads: 4, window: 5, shift: 0, zeroing: .none, isAdapter: true),
     ]

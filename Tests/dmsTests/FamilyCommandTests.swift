@@ -49,7 +49,6 @@ struct FamilyCommandTests {
         let inspected = try Command.run("inspect", "--model", model.path, "--json").object()
         #expect(inspected["configuration"]?.objectValue?["family"] == .string("Qwen3"))
         #expect(inspected["ignored_keys"] == .array([]))
-        let output = model.file("integers")
         for weights in ["int8", "int4"] {
             let output = model.file(weights)
             let made = try Command.run(

@@ -105,6 +105,7 @@ public struct CheckpointConversion {
             try AtomicFile.write(to: path) { (output: inout FileOutput) throws(CheckpointError) in
                 try output.append(mapped.bytes)
             }
+            withExtendedLifetime(mapped) {}
             return file.names
         }
         let tensors = file.tensors.flatMap { rewrite.tensors(for: $0) }

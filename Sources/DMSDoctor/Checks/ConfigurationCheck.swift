@@ -60,14 +60,17 @@ struct ConfigurationCheck {
 
     /// Values for keys that must be there, under which nothing else is refused that would not be anyway.
     private static func standIn(_ key: String, _ object: JSONObject) -> JSONValue? {
-        switch key {
-        case "hidden_size": .integer(max(1, object["num_attention_heads"]?.integerValue ?? 1) * 128)
+        func count(_ key: String) -> Int64 { min(max(1, object[key]?.integerValue ?? 1), 4096) }
+        return switch key {
+        case "hidden_size": .integer(count("num_attention_heads") * 128)
         case "intermediate_size": .integer(1 << 14)
         case "num_hidden_layers": .integer(1)
-        case "num_attention_heads": .integer(max(1, object["num_key_value_heads"]?.integerValue ?? 1))
+        case "num_attention_heads": .integer(count("num_key_value_heads"))
         case "vocab_size": .integer(1 << 24)
         case "max_position_embeddings": .integer(1 << 30)
         case "rms_norm_eps": .number(1e-5)
+        // What some families must state, and what they may say without changing the meaning of other keys.
+        case "sliding_window", "num_key_value_heads", "head_dim": .null
         default: nil
         }
     }

@@ -8,6 +8,8 @@ struct MetadataCheck {
     let object: JSONObject?
     /// What the files state; `nil` for a plain model, and where something is wrong.
     let metadata: DMSMetadata?
+    /// Whether adapters are stated as the source of decisions, whatever else is wrong.
+    let statesAdapters: Bool
     let errors: [CheckpointError]
     let findings: [Finding]
 
@@ -20,6 +22,7 @@ struct MetadataCheck {
         } catch {
             self.object = nil
             metadata = nil
+            statesAdapters = false
             errors = [error]
             findings = [Finding(error, .metadata, in: folder.path, advice: Advice.forFile(error))]
             return
@@ -42,6 +45,7 @@ struct MetadataCheck {
             }
         }
         self.object = object
+        statesAdapters = metadata?.configuration.source == .adapter
         self.metadata = refusals.errors.isEmpty ? metadata : nil
         self.errors = errors
         var findings = errors.map { Finding($0, .metadata, in: folder.path, advice: Self.advice($0)) }

@@ -1,32 +1,39 @@
 import DMSCheckpoint
 import DMSJSON
-import DMSPolicy
 
 /// Names, shapes and types of tensors against those of the configuration.
 struct TensorsCheck {
     let errors: [CheckpointError]
-    /// The names of tensors that there must be and are not.
+    /// The names of tensors that there must be in every engine, and are not.
     let missing: [String]
-    /// The names of tensors that no part of the model has, as far as that is known.
+    /// The names of tensors that no part of the model has in engines that know no adapters.
     let unexpected: [String]
     let findings: [Finding]
 
-    /// - Parameter configuration: `nil` where shapes do not follow from it.
+    /// - Parameters:
+    ///   - configuration: `nil` where shapes do not follow from it.
+    ///   - hasAdapters: Whether the metadata give gate adapters as the source of decisions.
     init(
-        _ folder: ModelFolder, _ configuration: LlamaConfiguration?, _ weights: WeightFilesCheck,
-        _ metadata: DMSMetadata?
+        _ folder: ModelFolder, _ configuration: LlamaConfiguration?, _ weights: WeightFilesCheck, hasAdapters: Bool
     ) {
         guard let configuration else {
             (errors, missing, unexpected, findings) = ([], [], [], [])
             return
         }
-        let requirements = TensorRequirements(
-            configuration: configuration, hasAdapters: metadata?.configuration.source == .adapter, path: folder.path
-        ) { weights.tensors[$0] }
+        func required(hasAdapters: Bool) -> TensorRequirements {
+            TensorRequirements(configuration: configuration, hasAdapters: hasAdapters, path: folder.path) {
+                weights.tensors[$0]
+            }
+        }
         let names = weights.tensors.keys.sorted()
-        missing = requirements.missingNames
+        // Other engines know no adapters.
+        let plain = required(hasAdapters: false)
+        missing = plain.missingNames
+        unexpected = plain.unexpected(names).compactMap {
+            if case .tensor(let name)? = $0.subject { name } else { nil }
+        }
+        let requirements = required(hasAdapters: hasAdapters)
         let foreign = requirements.unexpected(names)
-        unexpected = foreign.compactMap { if case .tensor(let name)? = $0.subject { name } else { nil } }
         // Where a file is missing or cannot be read, that is what to say of its tensors.
         let isWhole = weights.errors.isEmpty
         errors = (isWhole ? requirements.missing().map { [$0] } ?? [] : []) + requirements.wrong() + foreign

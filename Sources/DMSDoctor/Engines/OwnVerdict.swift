@@ -24,6 +24,9 @@ enum OwnVerdict {
             notes.append("no profile is named: what is not stated is read as the published files mean it")
         }
         if metadata.weightsSHA256 == nil { notes.append("whether the metadata are of these weights is not known") }
+        if metadata.weightsSHA256 != nil, seen.values.digest == nil {
+            notes.append("it hashes the weights when it loads them, and refuses others than weights_sha256 names")
+        }
         if seen.gates.areAllZero { notes.append("every gate is a row of zeros") }
         if let length = metadata.contextLength, let positions = seen.configuration.configuration?.maximumPositions,
             positions > length

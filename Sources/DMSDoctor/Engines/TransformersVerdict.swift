@@ -42,7 +42,7 @@ enum TransformersVerdict {
     private static func outcome(_ seen: Examination, _ type: String, _ notes: [String]) -> EngineVerdict {
         guard let metadata = seen.metadata.metadata else {
             let summary =
-                seen.metadata.errors.isEmpty
+                seen.metadata.errors.isEmpty && seen.configuration.errors.isEmpty
                 ? "loads as \(type), the function that dms computes" : "loads as \(type) and keeps every token"
             return EngineVerdict(
                 .transformers, seen.metadata.errors.isEmpty ? .loads : .differs, summary, notes: notes)
