@@ -1,6 +1,7 @@
 public import DMSCheckpoint
 public import DMSPolicy
 public import DMSTensor
+import Synchronization
 
 /// The graph of Llama and its kin, written once, over whatever attention operator it is given.
 ///
@@ -22,6 +23,10 @@ public final class LlamaModel: Sendable {
     public let attentionShape: AttentionShape
     private let inverseFrequencies: [Float]
     private let evictionHead: EvictionHead?
+    private let turns = Mutex(())
+
+    /// Runs a pass when no other is run: kernels work in memory of their own, which passes share.
+    package func inTurn(_ pass: () throws -> Void) throws { try turns.withLock { _ in try pass() } }
 
     /// - Throws: ``ModelError`` when the weights have gate adapters and decisions come from elsewhere, or the other way
     ///   round, or the borrowed channel does not exist; `MemoryError` when the system has no memory for the kernels to

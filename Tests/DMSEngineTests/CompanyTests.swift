@@ -8,7 +8,6 @@ import Testing
 
 /// The same tokens, and the same bits of their log-probabilities, alone and in any company.
 ///
-/// Models share kernels with one engine at a time, so every test makes its own.
 @Suite("Company")
 struct CompanyTests {
     /// The definition: the generator of one sequence, over the same cache with the same blocks.
@@ -48,6 +47,21 @@ struct CompanyTests {
                 await engine.shutDown()
             }
         }
+    }
+
+    @Test("two engines over one model, at the same time", arguments: [1, 2, 3])
+    func twoEngines(seed: UInt64) async throws {
+        let model = try Serving.model(seed: seed)
+        let requests = try Serving.requests(8)
+        let expected = try await Serving.alone(model, requests)
+        let first = try Engine(model, configuration: try Serving.configuration(step: 24, running: 4))
+        let second = try Engine(model, configuration: try Serving.configuration(step: 16, running: 8))
+        async let left = Serving.outcomes(first, requests)
+        async let right = Serving.outcomes(second, requests)
+        #expect(try await left == expected)
+        #expect(try await right == expected)
+        await first.shutDown()
+        await second.shutDown()
     }
 
     @Test("whatever a gate decides, and with a shifted decision", arguments: [0, 4, 8], [0, 1])

@@ -46,6 +46,12 @@ final class BatchRunner {
     func run(
         _ spans: [PlannedSpan], tokens: (PlannedSpan) -> ArraySlice<Int32>, inspect: (MatrixView) -> Void = { _ in }
     ) throws {
+        try model.inTurn { try pass(spans, tokens: tokens, inspect: inspect) }
+    }
+
+    private func pass(
+        _ spans: [PlannedSpan], tokens: (PlannedSpan) -> ArraySlice<Int32>, inspect: (MatrixView) -> Void
+    ) throws {
         batch.removeAll()
         var sampling: [Int] = []
         for span in spans {

@@ -19,8 +19,8 @@ import Synchronization
 /// ``stream(_:maximumTokens:sampling:stopStrings:continuing:saving:timeLimit:reportsCache:)`` takes a text;
 /// ``submit(_:)`` takes tokens and all that can be asked for, and tells everything.
 ///
-/// Passes run on a thread of the engine's own. While the engine lives, no one else may run its model or that model's
-/// kernels. An engine that is dropped ends its requests as ``shutDown(gracePeriod:)`` without grace does.
+/// Passes run on a thread of the engine's own; those of several engines over one model take turns. Nobody else may run
+/// a model, or its kernels, while an engine of it lives. An engine that is dropped ends its requests as ``shutDown(gracePeriod:)`` without grace does.
 public final class Engine: Sendable {
     /// The model that is served.
     public let model: LlamaModel
