@@ -63,20 +63,10 @@ public struct ModelQuantizer {
             }
             map += tensors.map { ($0.name, name) }
         }
-        if source.weights.files.count > 1 || source.weights.files.first?.path.hasSuffix("/model.safetensors") == false {
-            try writeIndex(map, in: staging.path)
-        }
-        for name in ModelDirectory.companions where MappedFile.exists(path: source.path + "/" + name) {
-            try AtomicFile.write(
-                try MappedFile.contents(ofPath: source.path + "/" + name, limit: 1 << 30), to: staging.path + "/" + name
-            )
-        }
-        try writeConfiguration(in: staging.path)
-        // What is read back is what was meant.
-        let written = try ModelDirectory.open(path: staging.path)
-        try written.validateWeights()
-        _ = try written.dmsMetadata()
-        try staging.finish()
+        if source.isSharded { try staging.writeIndex(map) }
+        try ModelDirectory.copyCompanions(from: source.path, to: staging.path)
+        try writeConfiguration(in: staging)
+        let written = try staging.finishCheckpoint()
         return Summary(
             layers: written.configuration.linearLayers.count, sourceBytes: source.weights.byteCount,
             bytes: written.weights.byteCount)
@@ -88,32 +78,17 @@ public struct ModelQuantizer {
         return source.weights[LlamaTensorName.embedding]?.bytes.count ?? 0
     }
 
-    private func writeIndex(_ map: [(name: String, file: String)], in folder: String) throws(CheckpointError) {
-        var names = JSONObject()
-        for entry in map.sorted(by: { $0.name < $1.name }) { names[entry.name] = .string(entry.file) }
-        let object = JSONObject(["metadata": .object(JSONObject()), "weight_map": .object(names)])
-        try Self.write(object, to: folder + "/model.safetensors.index.json")
-    }
-
     /// The source's configuration with what changed, and its metadata with the new digest; what was measured on other
     /// weights is left out.
-    private func writeConfiguration(in folder: String) throws(CheckpointError) {
+    private func writeConfiguration(in staging: StagingFolder) throws(CheckpointError) {
         var config = source.configuration.raw
         config["quantization_config"] = .object(plan.quantization.json)
         config["tie_word_embeddings"] = .bool(false)
         if let metadata {
-            let stated = DMSMetadata(
-                configuration: metadata.configuration, profile: metadata.profile, targetRatio: metadata.targetRatio,
-                contextLength: metadata.contextLength, compressionMode: metadata.compressionMode,
-                baseModel: metadata.baseModel, weights: try WeightsDigest(directory: folder),
-                training: metadata.training)
-            try stated.write(toDirectory: folder)
+            let stated = metadata.stating(try WeightsDigest(directory: staging.path), measured: nil)
+            try stated.write(toDirectory: staging.path)
             for (key, value) in stated.configKeys().entries { config[key] = value }
         }
-        try Self.write(config, to: folder + "/config.json")
-    }
-
-    private static func write(_ object: JSONObject, to path: String) throws(CheckpointError) {
-        try AtomicFile.write(Array((JSONValue.object(object).text(indent: 2) + "\n").utf8), to: path)
+        try staging.write(config, to: "config.json")
     }
 }

@@ -161,6 +161,13 @@ import Testing
             }
             #expect(error?.description.contains(reason) == true, "\(error.map { "\($0)" } ?? "nothing")")
         }
+        // A gate behind a norm of heads is no row times an input.
+        let normed = try TemporaryFolder()
+        let qwen3 = try Self.make(Self.metadata(), in: normed) { $0.isQwen3 = true }
+        let error = #expect(throws: CheckpointError.self) {
+            try CheckpointConversion(path: qwen3, profile: nil, adapters: true)
+        }
+        #expect(error?.description.contains("q_norm") == true)
         // An adapter is none of FastDMS's, and is none a second time.
         let folder = try TemporaryFolder()
         let source = try Self.make(nil, in: folder) { $0.adapters = true }

@@ -47,10 +47,11 @@ struct ForwardTests {
     /// By way of the files, so that what is packaged is what was trained, too.
     @Test(
         "Adapters near temperature 0 compute the strict mask of the package",
-        arguments: [SemanticsProfile.fastdms, .nvidia])
-    func adapters(profile: SemanticsProfile) throws {
+        arguments: [SemanticsProfile.fastdms, .nvidia], [false, true])
+    func adapters(profile: SemanticsProfile, isQwen3: Bool) throws {
         for window in [0, 1, 4] {
-            var problem = try TrainingProblem(profile: profile, window: window, seed: UInt64(window), adapters: true)
+            var problem = try TrainingProblem(
+                profile: profile, window: window, seed: UInt64(window), isQwen3: isQwen3, adapters: true)
             problem.temperature = 1e-6
             let workspace = try problem.workspace()
             let treatment = try problem.treatment()

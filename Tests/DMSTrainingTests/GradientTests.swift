@@ -52,9 +52,10 @@ struct GradientTests {
 
     @Test(
         "Every weight and every adapter, whoever decides, with heads that share and with their own",
-        arguments: [SemanticsProfile.fastdms, .nvidia], [2, 6])
-    func adapters(profile: SemanticsProfile, keyValueHeads: Int) throws {
-        var problem = try TrainingProblem(profile: profile, keyValueHeads: keyValueHeads, adapters: true)
+        arguments: [SemanticsProfile.fastdms, .nvidia], [(2, false), (6, false), (2, true)])
+    func adapters(profile: SemanticsProfile, model: (keyValueHeads: Int, isQwen3: Bool)) throws {
+        var problem = try TrainingProblem(
+            profile: profile, keyValueHeads: model.keyValueHeads, isQwen3: model.isQwen3, adapters: true)
         problem.noise = LogisticNoise(seed: 3, step: 0, microStep: 0)
         let treatment = try problem.treatment()
         let gradients = try problem.gradients()

@@ -71,41 +71,30 @@ public struct CheckpointConversion {
     public func write(to path: String) throws(CheckpointError) {
         let output = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
         let staging = try StagingFolder(for: output)
-        try writeWeights(in: staging.path)
-        for name in ModelDirectory.companions where MappedFile.exists(path: source.path + "/" + name) {
-            try AtomicFile.write(
-                try MappedFile.contents(ofPath: source.path + "/" + name, limit: 1 << 30), to: staging.path + "/" + name
-            )
-        }
-        try writeConfiguration(in: staging.path)
-        // What is read back is what was meant.
-        let written = try ModelDirectory.open(path: staging.path)
-        try written.validateWeights()
-        _ = try written.dmsMetadata()
-        try staging.finish()
+        try writeWeights(in: staging)
+        try ModelDirectory.copyCompanions(from: source.path, to: staging.path)
+        try writeConfiguration(in: staging)
+        _ = try staging.finishCheckpoint()
     }
 
-    private func writeWeights(in folder: String) throws(CheckpointError) {
+    private func writeWeights(in staging: StagingFolder) throws(CheckpointError) {
         var map: [(name: String, file: String)] = []
         for file in source.weights.files {
             let name = String(file.path.split(separator: "/").last ?? "")
-            map += try write(file, to: folder + "/" + name).map { ($0, name) }
+            map += try write(file, to: staging.path + "/" + name).map { ($0, name) }
         }
-        guard WeightsDigest.isSharded(source.path) else { return }
-        var names = JSONObject()
-        for entry in map.sorted(by: { $0.name < $1.name }) { names[entry.name] = .string(entry.file) }
-        let index = JSONObject(["metadata": .object(JSONObject()), "weight_map": .object(names)])
-        try Self.write(index, to: folder + "/" + CheckpointTensors.indexName)
+        if source.isSharded { try staging.writeIndex(map) }
     }
 
     /// Writes one file and says which tensors it holds.
     private func write(_ file: SafetensorsFile, to path: String) throws(CheckpointError) -> [String] {
         guard let rewrite else {
             let mapped = try MappedFile(path: file.path)
-            try AtomicFile.write(to: path) { (output: inout FileOutput) throws(CheckpointError) in
-                try output.append(mapped.bytes)
+            try mapped.withBytes { (bytes) throws(CheckpointError) in
+                try AtomicFile.write(to: path) { (output: inout FileOutput) throws(CheckpointError) in
+                    try output.append(bytes)
+                }
             }
-            withExtendedLifetime(mapped) {}
             return file.names
         }
         let tensors = file.tensors.flatMap { rewrite.tensors(for: $0) }
@@ -118,22 +107,14 @@ public struct CheckpointConversion {
     }
 
     /// The source's configuration and metadata with what changed.
-    private func writeConfiguration(in folder: String) throws(CheckpointError) {
-        let stated = DMSMetadata(
-            configuration: metadata.configuration, profile: metadata.profile, targetRatio: metadata.targetRatio,
-            contextLength: metadata.contextLength, compressionMode: metadata.compressionMode,
-            baseModel: metadata.baseModel, weights: try WeightsDigest(directory: folder), training: metadata.training,
-            measured: metadata.measured)
-        try stated.write(toDirectory: folder)
+    private func writeConfiguration(in staging: StagingFolder) throws(CheckpointError) {
+        let stated = metadata.stating(try WeightsDigest(directory: staging.path), measured: metadata.measured)
+        try stated.write(toDirectory: staging.path)
         var config = source.configuration.raw
         for key in config.keys where key.hasPrefix("dms_") { config[key] = nil }
         // It names Python files of the other dialect, which are not taken along.
         config["auto_map"] = nil
         for (key, value) in stated.configKeys().entries { config[key] = value }
-        try Self.write(config, to: folder + "/config.json")
-    }
-
-    private static func write(_ object: JSONObject, to path: String) throws(CheckpointError) {
-        try AtomicFile.write(Array((JSONValue.object(object).text(indent: 2) + "\n").utf8), to: path)
+        try staging.write(config, to: "config.json")
     }
 }

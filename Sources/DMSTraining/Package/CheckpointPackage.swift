@@ -50,11 +50,7 @@ public struct CheckpointPackage {
     ) throws {
         try Directory.make(directory)
         try PackageTensors(content, type: type).write(to: directory + "/model.safetensors", kernels: kernels)
-        for name in ModelDirectory.companions {
-            let source = companionDirectory + "/" + name
-            guard Directory.isFile(source) else { continue }
-            try AtomicFile.write(try MappedFile.contents(ofPath: source, limit: 1 << 30), to: directory + "/" + name)
-        }
+        try ModelDirectory.copyCompanions(from: companionDirectory, to: directory)
         var config = configuration
         for key in config.keys where key.hasPrefix("dms_") { config[key] = nil }
         if let metadata {

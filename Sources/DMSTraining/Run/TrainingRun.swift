@@ -68,6 +68,8 @@ public struct TrainingRun {
     ) throws -> Outcome {
         try identity.requireSame(on: replicas)
         let writes = replicas.rank == 0
+        // Once: what stands at that path later may be another model.
+        let base = trainer.gates?.areAdapters == true ? try ModelDirectory.open(path: source) : nil
         if writes { try folder.require(resuming: resuming) }
         if resuming, writes, folder.hasState {
             try TrainingState.load(folder.state, into: trainer, identity: identity)
@@ -87,13 +89,13 @@ public struct TrainingRun {
             onStep(record)
             guard writes else { continue }
             if let ratio = schedule.wholeRatio(reachedAfter: trainer.completedSteps) {
-                try writePackage(to: folder.checkpoint(ratio: ratio), ratio: Double(ratio), log: log)
+                try writePackage(to: folder.checkpoint(ratio: ratio), ratio: Double(ratio), base, log)
             }
             if trainer.completedSteps % saveEvery == 0 || trainer.completedSteps == schedule.totalSteps { try save() }
         }
         if writes {
             try writeLogs(log)
-            try writePackage(to: folder.path, ratio: schedule.targetRatio, log: log)
+            try writePackage(to: folder.path, ratio: schedule.targetRatio, base, log)
             Directory.remove(folder.state)
         }
         try replicas.barrier()
@@ -102,8 +104,8 @@ public struct TrainingRun {
 
     private func save() throws { try TrainingState.save(trainer, identity: identity, to: folder.state) }
 
-    private func writePackage(to path: String, ratio: Double, log: StepLog?) throws {
-        let package = try package()
+    private func writePackage(to path: String, ratio: Double, _ base: ModelDirectory?, _ log: StepLog?) throws {
+        let package = try package(base)
         let recipe = trainer.recipe
         guard let dms = recipe.dms else {
             return try package.write(to: path, kernels: kernels, metadata: nil)
@@ -120,10 +122,8 @@ public struct TrainingRun {
     }
 
     /// Adapters are put beside the files of the base; gates in borrowed rows are part of its weights.
-    private func package() throws -> CheckpointPackage {
-        if let gates = trainer.gates, gates.areAdapters {
-            return CheckpointPackage(base: try ModelDirectory.open(path: source), adapters: gates, type: type)
-        }
+    private func package(_ base: ModelDirectory?) throws -> CheckpointPackage {
+        if let base, let gates = trainer.gates { return CheckpointPackage(base: base, adapters: gates, type: type) }
         return CheckpointPackage(weights: try trainer.mergedWeights(), type: type, companionDirectory: source)
     }
 
