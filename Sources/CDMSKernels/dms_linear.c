@@ -12,7 +12,8 @@ enum {
     DMS_ROWS_PER_BLOCK = 64,
     // At most so many rows fit in that cache with all their inputs: weights are then read as they lie in memory.
     DMS_ROWS_OF_ONE_SWEEP = 8,
-    // Outputs of a task at most: so many reuse the rows above that fetching those does not count.
+    // Outputs of a task at most when rows are more than one sweep's: so many reuse the rows above that fetching those
+    // does not count. A sweep has no such limit: where a task begins, nothing has been fetched.
     DMS_OUTPUTS_PER_TASK = 48,
     DMS_LANES_MAX = 16,
     // How far ahead of the products a sweep fetches weights.
@@ -262,7 +263,8 @@ static void dms_divide(dms_linear_pass *pass, size_t outputs, size_t threads) {
     pass->outputs = pass->rows <= path->few_rows ? path->few_outputs : path->outputs;
     size_t tasks = threads * DMS_TASKS_PER_THREAD;
     size_t share = dms_ceiling_divide(outputs * pass->row_blocks, tasks);
-    size_t widest = dms_round_up(DMS_OUTPUTS_PER_TASK, pass->outputs);
+    size_t widest =
+        pass->rows <= DMS_ROWS_OF_ONE_SWEEP ? SIZE_MAX : dms_round_up(DMS_OUTPUTS_PER_TASK, pass->outputs);
     pass->chunk = DMS_MIN(dms_round_up(DMS_MAX(share, (size_t)1), pass->outputs), widest);
     pass->rows_per_prepare = DMS_MAX((size_t)1, DMS_PREPARE_ELEMENTS / DMS_MAX(pass->args->in_features, (size_t)1));
 }

@@ -9,7 +9,14 @@
 
 // 12 of the 16 registers are accumulators; three weight vectors and one row fill the others. Blocks of 2 KiB: a tile's
 // seven vectors of 4 KiB would fill the first-level cache, and rows that far apart share its sets.
-enum { DMS_TILE_ROWS = 4, DMS_TILE_OUTPUTS = 3, DMS_FEW_ROWS = 4, DMS_FEW_OUTPUTS = 2, DMS_BLOCK_BYTES = 2048 };
+enum {
+    DMS_TILE_ROWS = 4,
+    DMS_TILE_OUTPUTS = 3,
+    DMS_FEW_ROWS = 4,
+    DMS_FEW_OUTPUTS = 2,
+    DMS_FEW_LIMIT = 8,
+    DMS_BLOCK_BYTES = 2048,
+};
 
 // Masked loads and stores, which take dozens of cycles on some processors, are for the last outputs of a layer.
 DMS_TARGET __attribute__((noinline)) static void dms_store_part(const dms_panel *panel, float *y, __m128 total) {

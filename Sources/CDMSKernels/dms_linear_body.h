@@ -3,6 +3,7 @@
 //
 //   DMS_TILE_ROWS, DMS_TILE_OUTPUTS   the register tile
 //   DMS_FEW_ROWS, DMS_FEW_OUTPUTS     the one for few rows
+//   DMS_FEW_LIMIT                     so many rows are few: one or two such tiles
 //   DMS_BLOCK_BYTES                   of a prepared row: a tile's rows and weights stay in the first-level cache
 //   dms_finish_row(outputs, panel, y, sums)   adds the lanes of DMS_TILE_OUTPUTS accumulators and stores the outputs
 //
@@ -263,7 +264,7 @@ DMS_TARGET static void dms_panel_bf16(const dms_panel *panel) { dms_panel_produc
 DMS_TARGET static void dms_panel_f16(const dms_panel *panel) { dms_panel_products(panel, DMS_PRODUCT_F16); }
 
 #define DMS_TILE_SHAPES                                                                                                \
-    .sums = VF_LANES, .tile_rows = DMS_TILE_ROWS, .outputs = DMS_TILE_OUTPUTS, .few_rows = 2 * DMS_FEW_ROWS,           \
+    .sums = VF_LANES, .tile_rows = DMS_TILE_ROWS, .outputs = DMS_TILE_OUTPUTS, .few_rows = DMS_FEW_LIMIT,           \
     .few_outputs = DMS_FEW_OUTPUTS
 
 #define DMS_WIDENED_PATH                                                                                               \

@@ -8,7 +8,14 @@
 #include "dms_simd_neon.h"
 
 // 16 of the 32 registers are accumulators; four rows and one weight vector are in flight beside them.
-enum { DMS_TILE_ROWS = 4, DMS_TILE_OUTPUTS = 4, DMS_FEW_ROWS = 4, DMS_FEW_OUTPUTS = 2, DMS_BLOCK_BYTES = 4096 };
+enum {
+    DMS_TILE_ROWS = 4,
+    DMS_TILE_OUTPUTS = 4,
+    DMS_FEW_ROWS = 4,
+    DMS_FEW_OUTPUTS = 2,
+    DMS_FEW_LIMIT = 8,
+    DMS_BLOCK_BYTES = 4096,
+};
 
 DMS_FN void dms_finish_row(const size_t outputs, const dms_panel *panel, float *y, const vf *sums) {
     float32x4_t low = vpaddq_f32(sums[0], sums[1]), high = vpaddq_f32(sums[2], sums[3]);

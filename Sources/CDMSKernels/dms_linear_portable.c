@@ -4,7 +4,14 @@
 #include "dms_linear_tiles.h"
 #include "dms_simd_portable.h"
 
-enum { DMS_TILE_ROWS = 2, DMS_TILE_OUTPUTS = 4, DMS_FEW_ROWS = 2, DMS_FEW_OUTPUTS = 2, DMS_BLOCK_BYTES = 4096 };
+enum {
+    DMS_TILE_ROWS = 2,
+    DMS_TILE_OUTPUTS = 4,
+    DMS_FEW_ROWS = 2,
+    DMS_FEW_OUTPUTS = 2,
+    DMS_FEW_LIMIT = 4,
+    DMS_BLOCK_BYTES = 4096,
+};
 
 DMS_FN void dms_finish_row(const size_t outputs, const dms_panel *panel, float *y, const vf *sums) {
     float totals[DMS_TILE_OUTPUTS];

@@ -44,8 +44,8 @@ struct BenchCommand: ModelUsing {
         }
     }
 
-    mutating func resolveModels(_ folder: (String) async throws -> String) async throws {
-        if let model = options.model { options.model = try await folder(model) }
+    mutating func resolveModels(_ folder: (String) throws -> String) throws {
+        if let model = options.model { options.model = try folder(model) }
     }
 
     func run() throws {

@@ -53,8 +53,8 @@ struct ConvertCommand: ModelUsing {
         _ = try profile()
     }
 
-    mutating func resolveModels(_ folder: (String) async throws -> String) async throws {
-        model = try await folder(model)
+    mutating func resolveModels(_ folder: (String) throws -> String) throws {
+        model = try folder(model)
     }
 
     func run() throws {

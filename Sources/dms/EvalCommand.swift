@@ -132,9 +132,9 @@ struct EvalCommand: ModelUsing {
         }
     }
 
-    mutating func resolveModels(_ folder: (String) async throws -> String) async throws {
-        if let model { self.model = try await folder(model) }
-        if let base { self.base = try await folder(base) }
+    mutating func resolveModels(_ folder: (String) throws -> String) throws {
+        if let model { self.model = try folder(model) }
+        if let base { self.base = try folder(base) }
     }
 
     func run() throws {

@@ -112,8 +112,8 @@ struct GenerateCommand: ModelUsing {
         }
     }
 
-    mutating func resolveModels(_ folder: (String) async throws -> String) async throws {
-        if let model { self.model = try await folder(model) }
+    mutating func resolveModels(_ folder: (String) throws -> String) throws {
+        if let model { self.model = try folder(model) }
     }
 
     func run() throws {

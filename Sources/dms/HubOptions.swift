@@ -28,5 +28,5 @@ struct HubOptions: ParsableArguments {
 protocol ModelUsing: ParsableCommand {
     var hub: HubOptions { get }
     /// Replaces each model that was named by its folder.
-    mutating func resolveModels(_ folder: (String) async throws -> String) async throws
+    mutating func resolveModels(_ folder: (String) throws -> String) throws
 }

@@ -61,9 +61,9 @@ struct InspectCommand: ModelUsing {
     @Flag(help: "Print one JSON object.")
     var json = false
 
-    mutating func resolveModels(_ folder: (String) async throws -> String) async throws {
-        if let name = model ?? self.folder { model = try await folder(name) }
-        if let name = report.base { report.base = try await folder(name) }
+    mutating func resolveModels(_ folder: (String) throws -> String) throws {
+        if let name = model ?? self.folder { model = try folder(name) }
+        if let name = report.base { report.base = try folder(name) }
     }
 
     func validate() throws {

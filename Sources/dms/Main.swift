@@ -9,19 +9,16 @@ import Darwin
 /// Runs the command and turns every outcome into the exit status and messages that scripts depend on.
 @main
 enum Main {
-    static func main() async {
+    // Not asynchronous: Dispatch would park the main thread, and tools that follow threads lose the program there.
+    static func main() {
         do {
             var command = try DMSCommand.parseAsRoot()
             if var user = command as? any ModelUsing {
                 let resolver = ModelResolver(user.hub)
-                try await user.resolveModels(resolver.folder)
+                try user.resolveModels(resolver.folder)
                 command = user
             }
-            if var command = command as? any AsyncParsableCommand {
-                try await command.run()
-            } else {
-                try command.run()
-            }
+            try command.run()
         } catch {
             exit(report(error))
         }

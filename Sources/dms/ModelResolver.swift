@@ -10,7 +10,7 @@ struct ModelResolver {
     ///
     /// - Throws: `HubError` when it is on no disk and cannot be fetched. What is neither there nor a name of a hub is
     ///   returned as it is: whoever opens it says best what is missing.
-    func folder(_ model: String) async throws -> String {
+    func folder(_ model: String) throws -> String {
         if Console.exists(model) { return model }
         guard let reference = try? HubReference(parsing: model) else { return model }
         let environment = try HubEnvironment(HubEnvironment.variables)
@@ -29,7 +29,7 @@ struct ModelResolver {
         let display = PullDisplay()
         let pull = ModelPull(reference, environment: environment) { display.show($0) }
         do {
-            let result = try await pull.run()
+            let result = try Waiting.result { try await pull.run() }
             display.finish()
             return result.path
         } catch let error as HubError where [.status(401), .status(404)].contains(error.kind) {

@@ -65,8 +65,8 @@ struct PretrainCommand: ModelUsing {
         }
     }
 
-    mutating func resolveModels(_ folder: (String) async throws -> String) async throws {
-        if let initial { self.initial = try await folder(initial) }
+    mutating func resolveModels(_ folder: (String) throws -> String) throws {
+        if let initial { self.initial = try folder(initial) }
     }
 
     func run() throws {

@@ -2,7 +2,7 @@ import ArgumentParser
 import DMSHub
 import DMSJSON
 
-struct PullCommand: AsyncParsableCommand {
+struct PullCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pull",
         abstract: "Fetch a model from a hub, or bring it up to date.",
@@ -55,7 +55,7 @@ struct PullCommand: AsyncParsableCommand {
         _ = try settings()
     }
 
-    func run() async throws {
+    func run() throws {
         let (reference, environment) = try settings()
         let display = PullDisplay()
         let pull = ModelPull(reference, environment: environment, output: output, parallelFiles: parallel) {
@@ -63,7 +63,7 @@ struct PullCommand: AsyncParsableCommand {
         }
         // Also when it fails, so that the message has a line of its own.
         defer { display.finish() }
-        let result = try await pull.run()
+        let result = try Waiting.result { try await pull.run() }
         display.finish()
         try Console.write(json ? Self.json(result).text() + "\n" : result.path + "\n")
     }

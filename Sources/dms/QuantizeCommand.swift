@@ -56,8 +56,8 @@ struct QuantizeCommand: ModelUsing {
         }
     }
 
-    mutating func resolveModels(_ folder: (String) async throws -> String) async throws {
-        model = try await folder(model)
+    mutating func resolveModels(_ folder: (String) throws -> String) throws {
+        model = try folder(model)
     }
 
     func run() throws {

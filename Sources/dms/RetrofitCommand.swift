@@ -121,9 +121,9 @@ struct RetrofitCommand: ModelUsing {
 
     func validate() throws { _ = try recipe() }
 
-    mutating func resolveModels(_ folder: (String) async throws -> String) async throws {
-        model = try await folder(model)
-        if let teacher { self.teacher = try await folder(teacher) }
+    mutating func resolveModels(_ folder: (String) throws -> String) throws {
+        model = try folder(model)
+        if let teacher { self.teacher = try folder(teacher) }
     }
 
     func run() throws {

@@ -6,7 +6,7 @@ public import DMSServer
 import DMSTensor
 public import Logging
 
-struct ServeCommand: AsyncParsableCommand, ModelUsing {
+struct ServeCommand: ParsableCommand, ModelUsing {
     static let configuration = CommandConfiguration(
         commandName: "serve",
         abstract: "Serve a model over HTTP to OpenAI's clients.",
@@ -116,11 +116,11 @@ struct ServeCommand: AsyncParsableCommand, ModelUsing {
         }
     }
 
-    mutating func resolveModels(_ folder: (String) async throws -> String) async throws {
-        if let model { self.model = try await folder(model) }
+    mutating func resolveModels(_ folder: (String) throws -> String) throws {
+        if let model { self.model = try folder(model) }
     }
 
-    func run() async throws {
+    func run() throws {
         let path = try model ?? ShippedModel.path()
         let keys = try apiKeyFile.map { try Self.keys(file: $0) }
         let kernels = try CPUKernels(threads: compute.threads)
@@ -139,11 +139,16 @@ struct ServeCommand: AsyncParsableCommand, ModelUsing {
             gracePeriod: .seconds(limits.gracePeriod),
             playground: extras.examples(host: host, isShippedModel: model == nil))
         let host = host
-        try await ModelServer(served, configuration: configuration, logger: logger()).run { port in
-            let chats = served.chatTemplate.map { "chats as \($0.rawValue)" } ?? "no chats"
-            let place = host.contains(":") ? "[\(host)]" : host
-            Console.note("dms: serving \(served.name) (\(chats)) on http://\(place):\(port)")
-            if configuration.playground != nil { Console.note("dms: the playground is at http://\(place):\(port)/") }
+        let server = ModelServer(served, configuration: configuration, logger: logger())
+        try Waiting.result {
+            try await server.run { port in
+                let chats = served.chatTemplate.map { "chats as \($0.rawValue)" } ?? "no chats"
+                let place = host.contains(":") ? "[\(host)]" : host
+                Console.note("dms: serving \(served.name) (\(chats)) on http://\(place):\(port)")
+                if configuration.playground != nil {
+                    Console.note("dms: the playground is at http://\(place):\(port)/")
+                }
+            }
         }
     }
 

@@ -45,8 +45,8 @@ struct TokenizeCommand: ModelUsing {
         if json, jsonLines { throw ValidationError("--json and --json-lines exclude each other") }
     }
 
-    mutating func resolveModels(_ folder: (String) async throws -> String) async throws {
-        model = try await folder(model)
+    mutating func resolveModels(_ folder: (String) throws -> String) throws {
+        model = try folder(model)
     }
 
     func run() throws {
