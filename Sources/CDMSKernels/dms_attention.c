@@ -312,7 +312,7 @@ void dms_attention(dms_context *context, const dms_attention_args *args) {
     int32_t narrow = args->kv_type == DMS_BF16 || args->kv_type == DMS_FP8_E4M3 || args->kv_type == DMS_INT8;
     const dms_attention_kernels *kernels = context->attention;
     call_t call = {.args = args, .plan = make_plan(args, NULL, NULL, NULL)};
-    call.ops = args->precision == DMS_PRECISION_BF16 && narrow ? &kernels->bf16 : &kernels->fp32;
+    call.ops = args->precision != DMS_PRECISION_FP32 && narrow ? &kernels->bf16 : &kernels->fp32;
     char *scratch = (char *)dms_round_up((size_t)args->scratch, DMS_ARENA_ALIGNMENT);
     take_call(&call, scratch, (size_t)context->threads);
     make_plan(args, call.tiles, call.items, call.items + call.plan.whole_count);

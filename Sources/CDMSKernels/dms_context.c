@@ -41,7 +41,8 @@ static int dms_x86_has(dms_isa isa) {
                  dms_has(seven.ebx, 17) && dms_has(seven.ebx, 30) && dms_has(seven.ebx, 31);  // F, DQ, BW, VL
     if (isa == DMS_ISA_AVX2) return avx2;
     if (isa == DMS_ISA_AVX512) return avx512;
-    int bf16 = avx512 && seven.eax >= 1 && dms_has(dms_read_cpuid(7, 1).eax, 5);
+    // Every processor that multiplies BF16 has VNNI, too.
+    int bf16 = avx512 && dms_has(seven.ecx, 11) && seven.eax >= 1 && dms_has(dms_read_cpuid(7, 1).eax, 5);
     if (isa == DMS_ISA_AVX512_BF16) return bf16;
     if (isa != DMS_ISA_AMX || !bf16 || (saved & DMS_XCR0_TILES) != DMS_XCR0_TILES) return 0;
     return dms_has(seven.edx, 22) && dms_has(seven.edx, 24) && dms_amx_available();  // AMX-BF16, AMX-TILE

@@ -69,7 +69,7 @@ static inline uint16_t dms_f32_to_bf16(float value) {
 #define DMS_TARGET_AVX2 __attribute__((target("avx2,fma,f16c")))
 #define DMS_TARGET_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")))
 #define DMS_TARGET_AVX512_BF16 \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")))
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx512vnni,avx2,fma,f16c")))
 #endif
 #if defined(__aarch64__)
 #define DMS_ARM 1

@@ -2,6 +2,7 @@
 
 #include "dms_linear.h"
 
+#include "dms_linear_int8.h"
 #include "dms_linear_tiles.h"
 
 enum {
@@ -44,7 +45,7 @@ const dms_linear_kernels *dms_linear_kernels_for(dms_isa isa) {
 
 static const dms_linear_path *dms_path(const dms_context *context, dms_precision precision, int grouped) {
     if (grouped) return &context->linear->grouped[precision];
-    return precision == DMS_PRECISION_BF16 ? &context->linear->bf16 : &context->linear->fp32;
+    return precision == DMS_PRECISION_FP32 ? &context->linear->fp32 : &context->linear->bf16;
 }
 
 // One pass of a call: up to DMS_ROWS_PER_PASS rows.
@@ -297,14 +298,18 @@ static size_t dms_path_scratch_bytes(const dms_context *context, const dms_linea
 
 // What BF16 precision multiplies is BF16, and tiles hold that, or is grouped.
 static int dms_takes_tiles(const dms_context *context, dms_precision precision, int grouped) {
-    return context->linear->tiles && precision == DMS_PRECISION_BF16 && !grouped;
+    return context->linear->tiles && precision != DMS_PRECISION_FP32 && !grouped;
 }
+
+static int dms_takes_int8(dms_precision precision, int grouped) { return precision == DMS_PRECISION_INT8 && grouped; }
 
 size_t dms_linear_scratch_bytes(const dms_context *context, size_t rows, size_t in_features, dms_precision precision) {
     size_t floats = dms_takes_tiles(context, precision, 0)
                         ? dms_tile_scratch_bytes(context, rows, in_features)
                         : dms_path_scratch_bytes(context, dms_path(context, precision, 0), rows, in_features);
-    size_t grouped = dms_path_scratch_bytes(context, dms_path(context, precision, 1), rows, in_features);
+    size_t grouped = dms_takes_int8(precision, 1)
+                         ? dms_int8_scratch_bytes(context, context->linear->int8, rows, in_features)
+                         : dms_path_scratch_bytes(context, dms_path(context, precision, 1), rows, in_features);
     return DMS_MAX(floats, grouped);
 }
 
@@ -313,6 +318,10 @@ static void dms_linear_alike(dms_context *context, const dms_linear_args *args) 
     int grouped = dms_is_grouped(args->outputs->weight_type);
     if (dms_takes_tiles(context, args->precision, grouped)) {
         dms_tile_linear(context, context->linear->tiles, args);
+        return;
+    }
+    if (dms_takes_int8(args->precision, grouped)) {
+        dms_int8_linear(context, context->linear->int8, args);
         return;
     }
     const dms_linear_path *path = dms_path(context, args->precision, grouped);
@@ -327,14 +336,20 @@ static void dms_linear_alike(dms_context *context, const dms_linear_args *args) 
     }
 }
 
+// Whether one pass over the inputs serves both.
+static int dms_are_alike(const dms_linear_args *args, const dms_linear_output *a, const dms_linear_output *b) {
+    int grouped = dms_is_grouped(a->weight_type);
+    if (grouped != dms_is_grouped(b->weight_type)) return 0;
+    return !dms_takes_int8(args->precision, grouped) || (a->group == b->group && a->weight_type == b->weight_type);
+}
+
 void dms_linear(dms_context *context, const dms_linear_args *args) {
     dms_linear_args part = *args;
     for (size_t first = 0; first < args->output_count; first += part.output_count) {
         part.outputs = args->outputs + first;
-        int grouped = dms_is_grouped(part.outputs->weight_type);
         part.output_count = 1;
         while (first + part.output_count < args->output_count &&
-               dms_is_grouped(part.outputs[part.output_count].weight_type) == grouped) {
+               dms_are_alike(args, part.outputs, part.outputs + part.output_count)) {
             ++part.output_count;
         }
         dms_linear_alike(context, &part);

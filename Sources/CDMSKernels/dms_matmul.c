@@ -67,7 +67,7 @@ static size_t most_lines(size_t lines, size_t width) {
 
 static void plan_call(call_t *call, const dms_context *context, const dms_matmul_args *args) {
     const dms_matmul_kernels *kernels = context->matmul;
-    const dms_matmul_path *path = args->precision == DMS_PRECISION_BF16 ? &kernels->bf16 : &kernels->fp32;
+    const dms_matmul_path *path = args->precision == DMS_PRECISION_FP32 ? &kernels->fp32 : &kernels->bf16;
     *call = (call_t){.args = args, .path = path, .block_depth = BLOCK_WORDS * path->word_depth};
     call->pass_rows = most_lines(args->rows, path->rows);
     call->pass_columns = most_lines(args->columns, path->columns);

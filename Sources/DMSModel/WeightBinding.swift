@@ -90,7 +90,7 @@ private struct WeightBinder {
         let bias = hasBias ? try widened("\(name).bias", count: outputs) : nil
         let type = ScalarType(tensor.dtype)
         // The kernels widen BF16 in registers; F16 is widened once, here.
-        let wanted = precision == .bf16 ? ScalarType.bfloat16 : type == .float16 ? .float32 : type
+        let wanted = precision != .fp32 ? ScalarType.bfloat16 : type == .float16 ? .float32 : type
         guard let base = tensor.bytes.baseAddress else { preconditionFailure("an empty tensor passed validation") }
         if type == wanted, Int(bitPattern: base) % type.byteCount == 0 {
             return LinearWeight(

@@ -49,17 +49,23 @@ public enum ScalarType: Sendable, Hashable, CaseIterable {
 
 /// How products are computed.
 ///
-/// Sums are FP32 in both.
+/// Sums are FP32 in all.
 public enum Precision: String, Sendable, Hashable, CaseIterable {
     /// Weights widened exactly, activations as they are. For parity with other implementations.
     case fp32
     /// BF16 weights, activations rounded to BF16 at the input of each linear layer.
     case bf16
+    /// As ``bf16``, but activations that meet grouped weights of 8 or 4 bits are rounded to 8 bits, with a scale for each
+    /// group of inputs that shares one in the weights. Products of a group are summed as integers, exactly.
+    ///
+    /// Matrices of BF16 are multiplied as with ``bf16``.
+    case int8
 
     var kernelPrecision: dms_precision {
         switch self {
         case .fp32: DMS_PRECISION_FP32
         case .bf16: DMS_PRECISION_BF16
+        case .int8: DMS_PRECISION_INT8
         }
     }
 }

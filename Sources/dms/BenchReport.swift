@@ -10,15 +10,13 @@ struct BenchReport {
     var batches: [BenchBatches] = []
 
     /// The arithmetic that the precision uses.
-    private var arithmetic: Double {
-        plan.precision == .bf16 ? ceilings.allThreads.bf16Operations : ceilings.allThreads.fp32Operations
-    }
+    private var arithmetic: Double { ceilings.allThreads.operations(plan.precision) }
 
     var text: String {
         var machine = TextTable(["ceilings", "1 thread", "\(ceilings.threads) threads"])
         let rates: [(String, KeyPath<MachineCeilings.Rates, Double>, String)] = [
             ("read bandwidth", \.readBandwidth, "GB/s"), ("FP32 arithmetic", \.fp32Operations, "GFLOP/s"),
-            ("BF16 arithmetic", \.bf16Operations, "GFLOP/s"),
+            ("BF16 arithmetic", \.bf16Operations, "GFLOP/s"), ("INT8 arithmetic", \.int8Operations, "GOP/s"),
         ]
         for (name, rate, unit) in rates {
             machine.add([
@@ -96,10 +94,11 @@ struct BenchReport {
         let one = ceilings.oneThread
         return JSONObject([
             "read_bandwidth_gb_s": .number(all.readBandwidth / 1e9), "fp32_gflop_s": .number(all.fp32Operations / 1e9),
-            "bf16_gflop_s": .number(all.bf16Operations / 1e9),
+            "bf16_gflop_s": .number(all.bf16Operations / 1e9), "int8_gop_s": .number(all.int8Operations / 1e9),
             "read_bandwidth_gb_s_one_thread": .number(one.readBandwidth / 1e9),
             "fp32_gflop_s_one_thread": .number(one.fp32Operations / 1e9),
             "bf16_gflop_s_one_thread": .number(one.bf16Operations / 1e9),
+            "int8_gop_s_one_thread": .number(one.int8Operations / 1e9),
         ])
     }
 

@@ -5,7 +5,10 @@ public import DMSTensor
 struct ComputeOptions: ParsableArguments {
     @Option(
         name: .customLong("precision"),
-        help: "fp32 or bf16: how products are computed; sums are FP32 in both. (default: bf16)")
+        help: ArgumentHelp(
+            "fp32, bf16 or int8: how products are computed; sums are FP32 in all. (default: bf16)",
+            discussion: "int8 is for weights of 8 and 4 bits: activations are rounded to 8 bits, too.",
+            valueName: "precision"))
     private var statedPrecision: Precision?
 
     @Option(help: "Threads that compute. (default: one per processor this process may use)")

@@ -231,6 +231,9 @@ struct TrainingComputeOptions: ParsableArguments {
     var threads: Int?
 
     func validate() throws {
+        if precision == .int8 {
+            throw ValidationError("--precision: found int8, required fp32 or bf16: training has no 8-bit products")
+        }
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads: found \(threads), required 1 to 1024")
         }

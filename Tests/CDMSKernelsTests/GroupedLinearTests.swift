@@ -4,7 +4,7 @@ import Testing
 
 /// Linear layers over integers with a scale for each group.
 @Suite struct GroupedLinearTests {
-    static let formats = [DMS_PRECISION_FP32, DMS_PRECISION_BF16].flatMap { precision in
+    static let formats = [DMS_PRECISION_FP32, DMS_PRECISION_BF16, DMS_PRECISION_INT8].flatMap { precision in
         [DMS_GROUPED_INT8, DMS_GROUPED_INT4].flatMap { type in
             [32, 64, 128].map { (precision: precision, type: type, group: $0) }
         }
@@ -71,12 +71,53 @@ import Testing
         }
     }
 
+    /// Integers are summed exactly and groups in order: not a bit depends on the processor.
+    @Test func integersAreTheSameOnEveryProcessor() {
+        for (index, format) in Self.formats.enumerated() where format.precision == DMS_PRECISION_INT8 {
+            // Both sides of a register tile, of a panel, of a block of 16 groups, and two tasks of rows.
+            for (rows, groups, outputs) in [(1, 16, 33), (1, 5, 7), (5, 17, 65), (13, 33, 31), (515, 3, 40)] {
+                var problem = problem(index, rows: rows, groups: groups, outputs: outputs)
+                problem.hasBias = rows % 2 == 0
+                problem.accumulates = true
+                problem.fill(seed: UInt64(rows))
+                let expected = bits(KernelContext.with(DMS_ISA_PORTABLE) { problem.run($0) })
+                for isa in KernelContext.instructionSets {
+                    let y = bits(KernelContext.with(isa, threads: 2) { problem.run($0) })
+                    #expect(y == expected, "\(isa.name), \(problem)")
+                }
+            }
+        }
+    }
+
+    /// Inputs far too small for a scale, beside a group of ordinary ones; halves are rounded to even.
+    @Test func roundsInputsToEightBits() {
+        var problem = LinearProblem(
+            rows: 1, inputs: 64, outputs: 1, precision: DMS_PRECISION_INT8, type: DMS_GROUPED_INT8)
+        problem.fill(seed: 1)
+        for input in 0..<64 {
+            problem.setX(0, input, to: input < 32 ? 0x1p-100 : 0)
+            problem.setWeight(0, input, bits: 128 + 100)
+        }
+        problem.setScale(0, 0, bits: 0x3F80)
+        problem.setScale(0, 1, bits: 0x3F80)
+        // 2.5 and 3.5 steps of the scale 1 become 2 and 4.
+        problem.setX(0, 32, to: 127)
+        problem.setX(0, 33, to: 2.5)
+        problem.setX(0, 34, to: 3.5)
+        problem.setX(0, 35, to: -2.5)
+        for isa in KernelContext.instructionSets {
+            let y = KernelContext.with(isa) { problem.run($0) }
+            #expect(y[0] == Float(127 + 2 + 4 - 2) * 100, "\(isa.name)")
+        }
+    }
+
     /// Layers of integers and of floats may read the same input in one call.
     @Test(arguments: [1, 7, 40]) func mixesWithFloats(_ rows: Int) {
-        for precision in [DMS_PRECISION_FP32, DMS_PRECISION_BF16] {
+        for precision in [DMS_PRECISION_FP32, DMS_PRECISION_BF16, DMS_PRECISION_INT8] {
             var problems = [DMS_GROUPED_INT4, DMS_BF16, DMS_GROUPED_INT8, DMS_GROUPED_INT4].map { type in
                 LinearProblem(rows: rows, inputs: 640, outputs: 21, precision: precision, type: type, hasBias: true)
             }
+            problems[3].group = 64
             for index in problems.indices { problems[index].fill(seed: 11) }
             for index in problems.indices { problems[index].takeInputs(of: problems[0]) }
             for isa in KernelContext.instructionSets {

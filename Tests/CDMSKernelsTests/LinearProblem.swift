@@ -159,7 +159,7 @@ extension LinearProblem {
     }
 
     func expected() -> Expected {
-        let wideX = x.map { precision == DMS_PRECISION_BF16 ? ReferenceElement.roundedToBF16($0) : Double($0) }
+        let wideX = multipliedInputs
         let wideWeights = weights.enumerated().map { index, bits -> Double in
             func scale() -> Double { Double(Float(bitPattern: UInt32(scales[index / group]) << 16)) }
             switch type {
@@ -189,6 +189,27 @@ extension LinearProblem {
             }
         }
         return expected
+    }
+
+    /// The inputs that a precision multiplies.
+    private var multipliedInputs: [Double] {
+        switch precision {
+        case DMS_PRECISION_FP32: return x.map { Double($0) }
+        case DMS_PRECISION_INT8 where isGrouped: break
+        default: return x.map { ReferenceElement.roundedToBF16($0) }
+        }
+        var rounded = x.map { Double($0) }
+        for row in 0..<rows {
+            for first in stride(from: row * xStride, to: row * xStride + inputs, by: group) {
+                let largest = x[first..<first + group].map(abs).max() ?? 0
+                guard largest > 0 else { continue }
+                let inverse = 127 / largest, scale = Double(largest / 127)
+                for index in first..<first + group {
+                    rounded[index] = Double((x[index] * inverse).rounded(.toNearestOrEven)) * scale
+                }
+            }
+        }
+        return rounded
     }
 
     private static func product(

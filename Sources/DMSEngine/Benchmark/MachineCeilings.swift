@@ -1,4 +1,4 @@
-import DMSTensor
+public import DMSTensor
 
 /// What the machine can do at best, measured: the yardstick for every speed.
 public struct MachineCeilings: Sendable, Hashable {
@@ -10,11 +10,23 @@ public struct MachineCeilings: Sendable, Hashable {
         public var fp32Operations = 0.0
         /// The same for BF16 products with FP32 sums.
         public var bf16Operations = 0.0
+        /// The same for 8-bit products with 32-bit integer sums.
+        public var int8Operations = 0.0
+
+        /// Operations per second of a precision.
+        public func operations(_ precision: Precision) -> Double {
+            switch precision {
+            case .fp32: fp32Operations
+            case .bf16: bf16Operations
+            case .int8: int8Operations
+            }
+        }
 
         mutating func raise(to other: Rates) {
             readBandwidth = max(readBandwidth, other.readBandwidth)
             fp32Operations = max(fp32Operations, other.fp32Operations)
             bf16Operations = max(bf16Operations, other.bf16Operations)
+            int8Operations = max(int8Operations, other.int8Operations)
         }
     }
 
@@ -65,7 +77,8 @@ public struct CeilingMeter {
         let rates = MachineCeilings.Rates(
             readBandwidth: kernels.measureReadBandwidth(memory),
             fp32Operations: kernels.measureArithmetic(.fp32, multiplyAddsPerThread: Self.multiplyAddsPerThread),
-            bf16Operations: kernels.measureArithmetic(.bf16, multiplyAddsPerThread: Self.multiplyAddsPerThread))
+            bf16Operations: kernels.measureArithmetic(.bf16, multiplyAddsPerThread: Self.multiplyAddsPerThread),
+            int8Operations: kernels.measureArithmetic(.int8, multiplyAddsPerThread: Self.multiplyAddsPerThread))
         ceilings[keyPath: part].raise(to: rates)
     }
 }
