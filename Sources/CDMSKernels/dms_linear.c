@@ -118,6 +118,8 @@ typedef struct dms_region {
     const dms_linear_output *output;
     size_t first_row, rows;  // within the pass
     size_t first, end;       // outputs
+    size_t row_bytes;        // of weights, from output to output
+    size_t block_bytes;      // and from block to block of inputs
 } dms_region;
 
 // Consecutive tasks take the same outputs for successive rows: weights come from memory once.
@@ -126,18 +128,16 @@ static dms_region dms_region_at(const dms_linear_pass *pass, size_t index) {
     dms_region region = {.output = outputs.output, .first = outputs.first, .end = outputs.end};
     region.first_row = index % pass->row_blocks * pass->rows_per_block;
     region.rows = DMS_MIN(pass->rows_per_block, pass->rows - region.first_row);
+    region.row_bytes = dms_weight_bytes(region.output->weight_type, pass->args->in_features);
+    region.block_bytes = dms_weight_bytes(region.output->weight_type, pass->path->block);
     return region;
 }
 
 // The weights of up to pass->outputs outputs from `n` on, in one block of inputs.
 static void dms_point_weights(const dms_linear_pass *pass, const dms_region *region, size_t n, size_t block,
                               const char **weights) {
-    const dms_linear_output *output = region->output;
-    for (size_t i = 0; i < pass->outputs; ++i) {
-        size_t row = DMS_MIN(n + i, region->end - 1);
-        size_t first = row * pass->args->in_features + block * pass->path->block;
-        weights[i] = (const char *)output->weight + dms_weight_bytes(output->weight_type, first);
-    }
+    const char *first = (const char *)region->output->weight + block * region->block_bytes;
+    for (size_t i = 0; i < pass->outputs; ++i) weights[i] = first + DMS_MIN(n + i, region->end - 1) * region->row_bytes;
 }
 
 // Their scales.
@@ -175,24 +175,36 @@ static void dms_run_panel(const dms_linear_pass *pass, const dms_region *region,
     path->panel[output->weight_type](panel);
 }
 
-// The weights of one step of a sweep: outputs pass by, each with all its blocks.
-static void dms_point_step(const dms_linear_pass *pass, const dms_region *region, size_t step, const char **weights) {
-    dms_point_weights(pass, region, region->first + step / pass->blocks * pass->outputs, step % pass->blocks, weights);
+// Steps of a sweep: outputs pass by, each with all its blocks.
+typedef struct dms_step {
+    size_t n, block;
+} dms_step;
+
+static void dms_advance(const dms_linear_pass *pass, dms_step *step) {
+    if (++step->block < pass->blocks) return;
+    step->block = 0;
+    step->n += pass->outputs;
 }
 
 // Few rows: panel after panel with all its blocks, as weights lie in memory, which is fetched some steps ahead: a step
 // takes less time than memory needs to answer.
 static void dms_sweep(const dms_linear_pass *pass, const dms_region *region) {
     _Alignas(DMS_CACHE_LINE) float sums[DMS_ROWS_OF_ONE_SWEEP * DMS_PANEL_OUTPUTS_MAX * DMS_LANES_MAX];
-    size_t steps = dms_ceiling_divide(region->end - region->first, pass->outputs) * pass->blocks;
+    const size_t size = pass->outputs * sizeof(const char *);
+    const char *ahead[DMS_STEPS_AHEAD][DMS_PANEL_OUTPUTS_MAX];
+    dms_step next = {region->first, 0}, step = next;
+    for (size_t i = 0; i < DMS_STEPS_AHEAD; ++i, dms_advance(pass, &next)) {
+        dms_point_weights(pass, region, next.n, next.block, ahead[i]);
+    }
     dms_panel panel = {0};
-    for (size_t step = 0; step < steps; ++step) {
-        const char *weights[DMS_PANEL_OUTPUTS_MAX];
-        dms_point_step(pass, region, step, weights);
-        memcpy(panel.weights, weights, sizeof weights);
-        dms_point_step(pass, region, DMS_MIN(step + DMS_STEPS_AHEAD, steps - 1), panel.next);
-        size_t n = region->first + step / pass->blocks * pass->outputs;
-        dms_run_panel(pass, region, n, step % pass->blocks, sums, &panel);
+    for (size_t slot = 0; step.n < region->end; slot = (slot + 1) % DMS_STEPS_AHEAD) {
+        memcpy(panel.weights, ahead[slot], size);
+        // Behind the last output these are its weights again.
+        dms_point_weights(pass, region, next.n, next.block, ahead[slot]);
+        memcpy(panel.next, ahead[slot], size);
+        dms_run_panel(pass, region, step.n, step.block, sums, &panel);
+        dms_advance(pass, &step);
+        dms_advance(pass, &next);
     }
 }
 
