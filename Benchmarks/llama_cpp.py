@@ -6,7 +6,8 @@ FOLDER holds llama-bench, and llama-batched-bench for --sequences. Rows: prefill
 before it and at the longest context; with --sequences N, N sequences that decode together at --batch-context. dms is
 measured twice, keeping everything and with a gate that evicts 7 of 8 tokens (window 256); the peer keeps everything, with
 flash attention off and on, and its better figure counts. Its weights are written to --folder first (2.3 GiB in BF16).
-Every figure is the median of --rounds, with the smallest and the largest behind it.
+Weights of 8 and 4 bits are multiplied as integers on both sides: activations are rounded to 8 bits, in groups of 64 here
+(`--precision int8`), of 32 there. Every figure is the median of --rounds, with the smallest and the largest behind it.
 """
 import argparse
 import json
@@ -27,6 +28,8 @@ def arguments():
     parser.add_argument("dms")
     parser.add_argument("peer", help="a folder with llama-bench")
     parser.add_argument("--weights", choices=FORMATS, default="bf16")
+    parser.add_argument("--kv", default="bf16", help="what dms stores keys and values as; the peer has F16 "
+                        "(default: bf16)")
     parser.add_argument("--context", default="512,2048,8192", help="(default: 512,2048,8192)")
     parser.add_argument("--generate", type=int, default=16, help="tokens decoded for a figure (default: 16)")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
@@ -58,7 +61,8 @@ class Figures:
 
 def run_dms(options, figures):
     common = [options.dms, "bench", "--shape", "llama-3.2-1b", "--gate-evict", "0.875", "--threads",
-              str(options.threads), "--weights", options.weights, "--generate", str(options.generate), "--json"]
+              str(options.threads), "--weights", options.weights, "--generate", str(options.generate), "--json",
+              "--precision", "bf16" if options.weights == "bf16" else "int8", "--kv-dtype", options.kv]
     contexts = [int(context) for context in options.context.split(",")]
     for context in [1] + contexts:
         report = json.loads(output_of(common + ["--context", str(context)]))
@@ -119,7 +123,8 @@ def main():
     if options.json:
         print(json.dumps(figures.rows))
         return
-    print(f"tokens/s, {options.weights} weights ({kind} there), {options.threads} threads, {options.rounds} rounds")
+    print(f"tokens/s, {options.weights} weights ({kind} there), {options.kv} KV (f16 there), {options.threads} threads, "
+          f"{options.rounds} rounds")
     print(f"| | dms | dms, evicting 7 of 8 | llama.cpp, the best of -fa {options.flash} | ratios |")
     print("|---|---|---|---|---|")
     for row, sides in figures.rows.items():

@@ -13,6 +13,7 @@ enum {
     // Panels of a task at most where rows are many; few rows take as long a stretch of weights as threads leave them.
     DMS_PANELS_PER_TASK = 8,
     DMS_FEW_ROWS = 32,
+    DMS_ROWS_OF_PACKING = 8,
     // Tasks for each thread, so that threads finish together.
     DMS_TASKS_PER_THREAD = 4,
     DMS_SMALLEST_GROUP = 32,
@@ -162,8 +163,11 @@ static void run_panel(const int8_pass_t *pass, const int8_region_t *region, size
             weights.scales[i] = output->scales + row * pass->groups + g;
         }
         size_t fetched = next_bytes * first / pass->args->in_features;
-        weights.next = codes + next * row_bytes + fetched;
-        weights.next_bytes = next_bytes * end / pass->args->in_features - fetched;
+        size_t due = next_bytes * end / pass->args->in_features - fetched;
+        // Memory is to be asked all the time, and packing takes as long as so many rows do.
+        size_t packing = due * DMS_ROWS_OF_PACKING / (DMS_ROWS_OF_PACKING + region->rows);
+        weights.next = (dms_int8_fetch){codes + next * row_bytes + fetched, packing};
+        block.next = (dms_int8_fetch){weights.next.bytes + packing, due - packing};
         pass->kernels->pack(&weights, &block);
         dms_int8_rows rows = rows_of(pass, region, g);
         pass->kernels->multiply(&block, &rows, worker->sums);

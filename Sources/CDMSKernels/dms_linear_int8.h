@@ -19,14 +19,19 @@ enum {
     DMS_INT8_PACKED = DMS_INT8_OUTPUTS * DMS_INT8_GROUPS * DMS_INT8_GROUP_MAX,  // elements of a packed block
 };
 
+// Bytes to fetch from memory meanwhile: what will be read next, from end to end.
+typedef struct dms_int8_fetch {
+    const char *bytes;
+    size_t count;  // 0 for nothing
+} dms_int8_fetch;
+
 // Weights of a panel over one block of inputs, to be laid out as the kernel wants them.
 typedef struct dms_int8_weights {
     const uint8_t *codes[DMS_INT8_OUTPUTS];    // of each output; those missing repeat the last one
     const uint16_t *scales[DMS_INT8_OUTPUTS];  // BF16
     int32_t bits;                              // of a code: 8 or 4
     size_t groups, group;
-    const char *next;   // bytes to fetch meanwhile: what will be read next, as it lies in memory
-    size_t next_bytes;  // 0 for nothing
+    dms_int8_fetch next;
 } dms_int8_weights;
 
 // The same once packed. Code minus `offset` is the weight in units of its scale.
@@ -35,6 +40,7 @@ typedef struct dms_int8_block {
     float *scales;  // [group][output]
     size_t groups, group;
     int32_t offset;
+    dms_int8_fetch next;
 } dms_int8_block;
 
 // Rounded inputs of some rows, from a block's first group on.

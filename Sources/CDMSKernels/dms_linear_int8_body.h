@@ -47,7 +47,9 @@ DMS_TARGET static void pack(const dms_int8_weights *weights, const dms_int8_bloc
             block->scales[g * DMS_INT8_OUTPUTS + n] = dms_bf16_to_f32(weights->scales[n][g]);
         }
     }
-    for (size_t i = 0; i < weights->next_bytes; i += DMS_CACHE_LINE) __builtin_prefetch(weights->next + i, 0, 2);
+    for (size_t i = 0; i < weights->next.count + block->next.count; i += DMS_CACHE_LINE) {
+        __builtin_prefetch(weights->next.bytes + i, 0, 2);
+    }
 }
 
 DMS_TARGET static void multiply(const dms_int8_block *block, const dms_int8_rows *rows, float *sums) {

@@ -74,7 +74,11 @@ DMS_FN __m512i load_half(const int bits, const uint8_t *codes) {
 
 DMS_FN void pack_codes(const int bits, const dms_int8_weights *weights, const dms_int8_block *block) {
     size_t inputs = weights->groups * weights->group;
-    const char *next = weights->next, *end = next + weights->next_bytes;
+    const char *next = weights->next.bytes, *end = next + weights->next.count;
+    // Spread evenly over what is read here.
+    const size_t lines = dms_ceiling_divide(weights->next.count, DMS_CACHE_LINE);
+    const size_t reads = dms_ceiling_divide(inputs, 64) * DMS_INT8_OUTPUTS;
+    size_t due = 0;
     for (size_t k = 0; k < inputs; k += 64) {
         uint8_t *packed = (uint8_t *)block->codes + k * DMS_INT8_OUTPUTS;
         size_t steps = DMS_MIN(inputs - k, (size_t)64) / DMS_INT8_STEP;
@@ -83,10 +87,8 @@ DMS_FN void pack_codes(const int bits, const dms_int8_weights *weights, const dm
             for (size_t n = 0; n < DMS_INT8_LANES; ++n) {
                 const uint8_t *codes = weights->codes[v * DMS_INT8_LANES + n] + k * (size_t)bits / 8;
                 words[n] = (vf)(steps == DMS_INT8_LANES ? load_codes(bits, codes) : load_half(bits, codes));
-                // As much of what comes next as is read here, from end to end.
-                if ((bits == 8 || n % 2 == 0) && next < end) {
+                for (due += lines; due >= reads && next < end; due -= reads, next += DMS_CACHE_LINE) {
                     __builtin_prefetch(next, 0, 2);
-                    next += DMS_CACHE_LINE;
                 }
             }
             vf_transpose(words);
@@ -142,6 +144,11 @@ DMS_FN void multiply_step(const size_t count, const uint8_t *packed, const int8_
 // `count` rows, a constant after inlining, from `first` on.
 DMS_FN void multiply_rows(const size_t count, const dms_int8_block *block, const dms_int8_rows *rows, size_t first,
                           float *sums) {
+    // This tile's part of what comes next, and how much of it a step of eight products asks for.
+    const char *next = block->next.bytes + block->next.count * first / rows->count;
+    const char *end = block->next.bytes + block->next.count * (first + count) / rows->count;
+    const size_t turns = block->groups * block->group / (DMS_INT8_STEPS * DMS_INT8_STEP);
+    const size_t share = dms_ceiling_divide((size_t)(end - next), turns);
     const uint8_t *packed = block->codes;
     const int8_t *x = rows->codes + first * rows->stride;
     vf totals[DMS_INT8_ROWS][DMS_INT8_VECTORS];
@@ -158,6 +165,8 @@ DMS_FN void multiply_rows(const size_t count, const dms_int8_block *block, const
             for (size_t v = 0; v < DMS_INT8_VECTORS; ++v) products[m][v] = start;
         }
         for (size_t k = 0; k < block->group; k += DMS_INT8_STEPS * DMS_INT8_STEP) {
+            const char *until = DMS_MIN(next + share, end);
+            for (; next < until; next += DMS_CACHE_LINE) __builtin_prefetch(next, 0, 2);
 #pragma clang loop unroll(full)
             for (size_t step = 0; step < DMS_INT8_STEPS; ++step) {
                 multiply_step(count, packed, x, rows->stride, products);

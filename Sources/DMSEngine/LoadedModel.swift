@@ -37,12 +37,18 @@ public struct LoadedModel: Sendable {
     ///
     /// - Parameters:
     ///   - overrides: Values in place of those that the checkpoint states about its eviction.
-    /// - Throws: `CheckpointError`, `TokenizerError`, `ModelError` or `MemoryError`, naming the file at fault.
+    /// - Throws: `CheckpointError`, `TokenizerError`, `ModelError` or `MemoryError`, naming the file at fault;
+    ///   ``ParameterError`` for 8-bit products without weights of 8 or 4 bits.
     public init(
         path: String, precision: Precision, kernels: any InferenceKernels, overrides: DMSOverrides = DMSOverrides()
     ) throws {
         let watch = Stopwatch()
         directory = try ModelDirectory.open(path: path)
+        if precision == .int8, directory.configuration.quantization == nil {
+            throw ParameterError(
+                field: "precision", found: "int8 for \(path), whose weights are not integers",
+                required: "fp32 or bf16, or what 'dms quantize' makes of it")
+        }
         dms = try directory.dmsMetadata(overrides: overrides)
         tokenizer = try Tokenizer(file: directory.tokenizerPath)
         model = try LlamaModel(

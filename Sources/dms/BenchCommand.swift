@@ -42,6 +42,9 @@ struct BenchCommand: ModelUsing {
         if options.weights == .fp32, options.shape != nil, compute.isBF16Explicit {
             throw ValidationError("--weights fp32 and --precision bf16 exclude each other: BF16 needs BF16 weights")
         }
+        if options.shape != nil, compute.precision == .int8, options.weights?.integers == nil {
+            throw ValidationError("--precision int8 needs --weights int8 or int4")
+        }
     }
 
     mutating func resolveModels(_ folder: (String) throws -> String) throws {
@@ -51,6 +54,7 @@ struct BenchCommand: ModelUsing {
     func run() throws {
         let plan = try BenchPlan(options, compute: compute, cache: cache)
         var meter = CeilingMeter(threads: plan.threads)
+        if let rows = options.rows { return try runProducts(plan, rows.counts, &meter) }
         if !plan.batches.isEmpty { return try runBatches(plan, &meter) }
         var results = [BenchmarkResult?](repeating: nil, count: plan.workloads.count)
         for repetition in 0..<options.repetitions {
@@ -78,6 +82,17 @@ struct BenchCommand: ModelUsing {
         }
         try meter.measure()
         report.ceilings = meter.ceilings
+        try write(report)
+    }
+
+    private func runProducts(_ plan: BenchPlan, _ rows: [Int], _ meter: inout CeilingMeter) throws {
+        Console.progress("dms: measuring the machine")
+        try meter.measure()
+        Console.progress("dms: linear layers")
+        let results = try plan.runner.products(rows: rows, rounds: options.repetitions)
+        try meter.measure()
+        var report = BenchReport(plan: plan, ceilings: meter.ceilings)
+        report.products = BenchProducts(results: results)
         try write(report)
     }
 

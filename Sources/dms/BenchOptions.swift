@@ -36,6 +36,12 @@ struct BenchOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "Linear layers by themselves with so many rows, as in 1,8,512: each kind in all layers. --repeat counts the "
+                + "rounds.", valueName: "counts"))
+    var rows: CountList?
+
+    @Option(
+        help: ArgumentHelp(
             "bf16, fp32, int8 or int4: the type of the random weights. (default: the precision)",
             discussion: "With int4 the head has 8 bits, as 'dms quantize' makes it.", valueName: "type"))
     var weights: WeightType?
@@ -84,6 +90,12 @@ struct BenchOptions: ParsableArguments {
         }
         if sequences != nil, concurrency != nil {
             throw ValidationError("--sequences and --concurrency exclude each other")
+        }
+        if rows != nil, sequences != nil || concurrency != nil || dense || gateEvict != nil {
+            throw ValidationError("--rows is for linear layers: no --sequences, --concurrency, --dense or --gate-evict")
+        }
+        if let rows, let count = rows.counts.first(where: { $0 > 1 << 16 }) {
+            throw ValidationError("--rows: found \(count), required 1 to 65536")
         }
         if sequences != nil, dense {
             throw ValidationError("--dense is not for --sequences: the dense reference cache serves no batches")

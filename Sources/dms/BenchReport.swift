@@ -8,6 +8,7 @@ struct BenchReport {
     var ceilings: MachineCeilings
     var results: [BenchmarkResult] = []
     var batches: [BenchBatches] = []
+    var products: BenchProducts?
 
     /// The arithmetic that the precision uses.
     private var arithmetic: Double { ceilings.allThreads.operations(plan.precision) }
@@ -27,6 +28,10 @@ struct BenchReport {
         let title =
             "\(plan.name): \(plan.weights.name) weights\(plan.weights.groupSize.map { " in groups of \($0)" } ?? ""), \(Units.bytes(plan.weightBytes)) read per step, "
             + "\(plan.precision.rawValue) arithmetic, \(plan.backend)\n\n"
+        if let products {
+            let table = products.text(arithmetic: arithmetic, readBandwidth: ceilings.allThreads.readBandwidth)
+            return title + machine.text + "\n" + table
+        }
         if !batches.isEmpty {
             let tables = batches.map { $0.text(readBandwidth: ceilings.allThreads.readBandwidth) }
             return title + machine.text + "\n" + tables.joined(separator: "\n")
@@ -82,6 +87,10 @@ struct BenchReport {
             "precision": .string(plan.precision.rawValue), "weight_bytes_per_step": .count(plan.weightBytes),
             "ceilings": .object(ceilingsJSON), "runs": .array(results.map { .object(run($0)) }),
         ])
+        if let products {
+            object["products"] = .array(
+                products.json(arithmetic: arithmetic, readBandwidth: ceilings.allThreads.readBandwidth))
+        }
         if !batches.isEmpty {
             object["batches"] = .array(
                 batches.map { .object($0.json(readBandwidth: ceilings.allThreads.readBandwidth)) })

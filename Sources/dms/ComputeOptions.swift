@@ -16,6 +16,9 @@ struct ComputeOptions: ParsableArguments {
 
     var precision: Precision { statedPrecision ?? .bf16 }
 
+    /// Of the model that another was made from: it has no integers to multiply.
+    var basePrecision: Precision { precision == .int8 ? .bf16 : precision }
+
     /// The options, and whether each is there.
     var given: [(String, Bool)] { [("precision", statedPrecision != nil), ("threads", threads != nil)] }
 

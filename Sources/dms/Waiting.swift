@@ -7,7 +7,9 @@ enum Waiting {
         let result = Mutex<Result<Value, any Error>?>(nil)
     }
 
-    /// What `work` returns or throws. Blocks the calling thread, which must not be one that tasks run on.
+    /// What `work` returns or throws.
+    ///
+    /// Blocks the calling thread, which must not be one that tasks run on.
     static func result<Value: Sendable>(
         of work: @escaping @Sendable () async throws -> Value
     ) throws -> Value {

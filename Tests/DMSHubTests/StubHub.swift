@@ -138,6 +138,8 @@ final class StubHub: Sendable {
             guard count > 0 else { return }
             sent += count
         }
+        // A client may drop what it has not handed out yet when a connection ends.
+        if answer.closesAfter != nil { usleep(300_000) }
         if answer.stallsAfter != nil {
             // Until the client has had enough.
             var byte: UInt8 = 0

@@ -107,6 +107,14 @@ import Testing
         let rounded = try Self.logits(try Self.open(output, precision: .bf16), tokens)
         let apart = Self.difference(found, rounded)
         #expect(apart.largest > 0 && apart.largest < 0.1)
+        // Half a step of 1/127 of a group's largest input is about as much.
+        let integers = try Self.open(output, precision: .int8)
+        let multiplied = try Self.logits(integers, tokens)
+        let off = Self.difference(multiplied, rounded)
+        #expect(off.largest > 0 && off.relative < 0.02)
+        // A token's logits do not depend on what comes after it in the same pass.
+        let alone = try Self.logits(integers, Array(tokens[..<1]))
+        #expect(alone[0].map(\.bitPattern) == multiplied[0].map(\.bitPattern))
         // Rounded weights are near those of the source.
         let source = try Self.logits(try Self.open(folder.path), tokens)
         let away = Self.difference(found, source)

@@ -98,6 +98,39 @@ struct BenchCommandTests {
         }
     }
 
+    @Test(
+        "linear layers by themselves: every kind for every number of rows, beside both ceilings",
+        arguments: [
+            ["--weights", "bf16"], ["--weights", "int4", "--group-size", "32", "--precision", "int8"],
+        ])
+    func products(_ weights: [String]) throws {
+        let object = try Command.run(
+            ["bench", "--shape", "tiny", "--rows", "1,7", "--repeat", "2", "--json"] + weights, input: []
+        ).object()
+        let products = (object["products"]?.arrayValue ?? []).compactMap(\.objectValue)
+        #expect(products.compactMap { $0["rows"]?.integerValue } == [1, 1, 1, 1, 1, 7, 7, 7, 7, 7])
+        for product in products {
+            let number = { (key: String) in product[key]?.doubleValue ?? 0 }
+            let operations = 2 * number("rows") * number("outputs") * number("inputs")
+            #expect(abs(number("operations_per_second") * number("seconds") / operations - 1) < 1e-6)
+            #expect(abs(number("bytes_per_second") * number("seconds") / number("weight_bytes") - 1) < 1e-6)
+            #expect(number("fraction_of_arithmetic") > 0 && number("fraction_of_read_bandwidth") > 0)
+        }
+        let down = try #require(products.first { $0["layers"] == .string("down_proj") })
+        #expect(down["outputs"] == .integer(128) && down["inputs"] == .integer(256))
+    }
+
+    @Test("8-bit products want weights of integers")
+    func int8Precision() throws {
+        let model = try TinyFolder()
+        let result = try Command.run("generate", "x", "--model", model.path, "--precision", "int8", "--max-tokens", "1")
+        #expect(result.status == 1)
+        #expect(result.error.contains("whose weights are not integers") && result.error.contains("dms quantize"))
+        for arguments in [["--precision", "int8"], ["--rows", "1", "--sequences", "2"], ["--rows", "0"]] {
+            #expect(try Command.run(["bench", "--shape", "tiny"] + arguments, input: []).status == 64, "\(arguments)")
+        }
+    }
+
     @Test("options of batches that contradict others are refused")
     func batchOptions() throws {
         for arguments in [
