@@ -17,6 +17,8 @@ enum {
     // Tasks for each thread, so that threads finish together.
     DMS_TASKS_PER_THREAD = 4,
     DMS_SMALLEST_GROUP = 32,
+    // Inputs rounded by one task.
+    DMS_QUANTIZE_ELEMENTS = 32768,
 };
 
 // Scratch of one thread.
@@ -39,7 +41,7 @@ typedef struct {
     char *workers;
     size_t worker_bytes;
     size_t first_row, rows;
-    size_t row_blocks, rows_per_block;
+    size_t row_blocks, rows_per_block, rows_per_quantize;
     size_t chunk;  // outputs per task, whole panels
 } int8_pass_t;
 
@@ -70,8 +72,7 @@ static size_t take_pass(int8_pass_t *pass, char *scratch, size_t rows, size_t in
 // One row whose weights are used in place.
 static int is_sweep(const int8_pass_t *pass) { return pass->rows == 1 && pass->kernels->sweep; }
 
-static void quantize_row(void *info, size_t row, size_t worker) {
-    const int8_pass_t *pass = info;
+static void quantize_row(const int8_pass_t *pass, size_t row) {
     int8_t *codes = pass->codes + row * pass->stride;
     pass->kernels->quantize(pass->args->x + (pass->first_row + row) * pass->args->x_stride, pass->args->in_features,
                             pass->group, codes, pass->scales + row * pass->groups, pass->sums + row * pass->groups);
@@ -79,6 +80,13 @@ static void quantize_row(void *info, size_t row, size_t worker) {
         memset(codes + pass->args->in_features, 0, pass->stride - pass->args->in_features);
         pass->kernels->arrange(codes, pass->args->in_features);
     }
+}
+
+// Little work takes less time than waking a thread.
+static void quantize_rows(void *info, size_t index, size_t worker) {
+    const int8_pass_t *pass = info;
+    size_t end = DMS_MIN((index + 1) * pass->rows_per_quantize, pass->rows);
+    for (size_t row = index * pass->rows_per_quantize; row < end; ++row) quantize_row(pass, row);
 }
 
 // MARK: Outputs
@@ -194,6 +202,7 @@ static void run_region(void *info, size_t index, size_t worker_index) {
 static void divide(int8_pass_t *pass, size_t outputs, size_t threads) {
     pass->row_blocks = dms_ceiling_divide(pass->rows, DMS_ROWS_PER_TASK);
     pass->rows_per_block = dms_ceiling_divide(pass->rows, pass->row_blocks);
+    pass->rows_per_quantize = DMS_MAX((size_t)1, DMS_QUANTIZE_ELEMENTS / DMS_MAX(pass->args->in_features, (size_t)1));
     size_t share = dms_ceiling_divide(outputs * pass->row_blocks, threads * DMS_TASKS_PER_THREAD);
     size_t chunk = dms_round_up(DMS_MAX(share, (size_t)1), DMS_INT8_OUTPUTS);
     size_t widest = pass->rows <= DMS_FEW_ROWS ? SIZE_MAX : (size_t)DMS_PANELS_PER_TASK * DMS_INT8_OUTPUTS;
@@ -204,7 +213,7 @@ static void run_pass(dms_context *context, int8_pass_t *pass) {
     divide(pass, dms_all_outputs(pass->args), (size_t)context->threads);
     size_t chunks = dms_chunk_count(pass->args, pass->chunk);
     int serial = dms_is_little(pass->args, pass->rows);
-    dms_run_tasks(context, serial || pass->rows == 1, pass->rows, quantize_row, pass);
+    dms_run_tasks(context, serial, dms_ceiling_divide(pass->rows, pass->rows_per_quantize), quantize_rows, pass);
     dms_run_tasks(context, serial, chunks * pass->row_blocks, run_region, pass);
 }
 

@@ -67,8 +67,9 @@ typedef struct dms_int8_sweep {
 
 struct dms_int8_kernels {
     size_t element_size;  // of packed codes
-    // Rounds inputs: scale = largest magnitude / 127, code = input / scale to nearest, ties to even. A group whose
-    // largest magnitude is below 2^-96 counts as zeros; one with an infinity or NaN gets the scale NaN.
+    // Rounds inputs: scale = largest magnitude / 127, code = input * (127 / largest magnitude), each operation rounded to
+    // FP32, the last to the nearest integer, ties to even. A group whose largest magnitude is below 2^-96 counts as
+    // zeros; one with an infinity or NaN gets the scale NaN.
     void (*quantize)(const float *x, size_t inputs, size_t group, int8_t *codes, float *scales, int32_t *sums);
     void (*pack)(const dms_int8_weights *weights, const dms_int8_block *block);
     // Adds a block's products to sums [row][DMS_INT8_OUTPUTS].
@@ -76,7 +77,7 @@ struct dms_int8_kernels {
     // Brings the rounded inputs of one row, padded to whole units, into the order in which `sweep` wants them for codes of
     // 4 bits. NULL as `sweep`.
     void (*arrange)(int8_t *codes, size_t inputs);
-    // Sums of DMS_INT8_LANES outputs. NULL where packing takes no more time.
+    // Sums of DMS_INT8_LANES outputs. NULL where a row is packed for like many.
     void (*sweep)(const dms_int8_sweep *sweep, float *sums);
 };
 

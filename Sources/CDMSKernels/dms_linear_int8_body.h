@@ -1,5 +1,5 @@
-// 8-bit products in plain C, compiled once for each instruction set that has no instruction of its own for them: loops
-// that the compiler turns into multiplications of pairs of 16-bit numbers. The including file defines DMS_TARGET.
+// 8-bit products in plain C, compiled once for each instruction set that has no kernel of its own for them: right, and not
+// fast. The including file defines DMS_TARGET.
 //
 // Packed codes: [pair of inputs][output][2], 16 bits each.
 

@@ -49,7 +49,7 @@ public enum ScalarType: Sendable, Hashable, CaseIterable {
 
 /// How products are computed.
 ///
-/// Sums are FP32 in all.
+/// Sums are FP32, of exact integers within a group of ``int8``.
 public enum Precision: String, Sendable, Hashable, CaseIterable {
     /// Weights widened exactly, activations as they are. For parity with other implementations.
     case fp32

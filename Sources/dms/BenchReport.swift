@@ -13,6 +13,12 @@ struct BenchReport {
     /// The arithmetic that the precision uses.
     private var arithmetic: Double { ceilings.allThreads.operations(plan.precision) }
 
+    /// Of most linear layers: integers in BF16 precision are widened to floats.
+    private var productArithmetic: Double {
+        guard case .grouped = plan.weights, plan.precision == .bf16 else { return arithmetic }
+        return ceilings.allThreads.fp32Operations
+    }
+
     var text: String {
         var machine = TextTable(["ceilings", "1 thread", "\(ceilings.threads) threads"])
         let rates: [(String, KeyPath<MachineCeilings.Rates, Double>, String)] = [
@@ -29,7 +35,7 @@ struct BenchReport {
             "\(plan.name): \(plan.weights.name) weights\(plan.weights.groupSize.map { " in groups of \($0)" } ?? ""), \(Units.bytes(plan.weightBytes)) read per step, "
             + "\(plan.precision.rawValue) arithmetic, \(plan.backend)\n\n"
         if let products {
-            let table = products.text(arithmetic: arithmetic, readBandwidth: ceilings.allThreads.readBandwidth)
+            let table = products.text(arithmetic: productArithmetic, readBandwidth: ceilings.allThreads.readBandwidth)
             return title + machine.text + "\n" + table
         }
         if !batches.isEmpty {
@@ -89,7 +95,7 @@ struct BenchReport {
         ])
         if let products {
             object["products"] = .array(
-                products.json(arithmetic: arithmetic, readBandwidth: ceilings.allThreads.readBandwidth))
+                products.json(arithmetic: productArithmetic, readBandwidth: ceilings.allThreads.readBandwidth))
         }
         if !batches.isEmpty {
             object["batches"] = .array(

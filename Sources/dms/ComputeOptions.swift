@@ -6,8 +6,9 @@ struct ComputeOptions: ParsableArguments {
     @Option(
         name: .customLong("precision"),
         help: ArgumentHelp(
-            "fp32, bf16 or int8: how products are computed; sums are FP32 in all. (default: bf16)",
-            discussion: "int8 is for weights of 8 and 4 bits: activations are rounded to 8 bits, too.",
+            "fp32, bf16 or int8: how products are computed; sums are FP32. (default: bf16)",
+            discussion: "int8 is for weights of 8 and 4 bits: activations are rounded to 8 bits, too, and integers are "
+                + "multiplied.",
             valueName: "precision"))
     private var statedPrecision: Precision?
 
@@ -16,9 +17,6 @@ struct ComputeOptions: ParsableArguments {
 
     var precision: Precision { statedPrecision ?? .bf16 }
 
-    /// Of the model that another was made from: it has no integers to multiply.
-    var basePrecision: Precision { precision == .int8 ? .bf16 : precision }
-
     /// The options, and whether each is there.
     var given: [(String, Bool)] { [("precision", statedPrecision != nil), ("threads", threads != nil)] }
 
@@ -26,6 +24,11 @@ struct ComputeOptions: ParsableArguments {
     var isBF16Explicit: Bool { statedPrecision == .bf16 }
 
     func validate() throws {
+        if precision == .int8, !CPUKernels.InstructionSet.best.multipliesIntegers {
+            Console.note(
+                "dms: warning: --precision int8 is slow on this processor, which has no AVX-512 with VNNI and BF16; bf16 is "
+                    + "several times as fast")
+        }
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads: found \(threads), required 1 to 1024")
         }

@@ -42,7 +42,7 @@ struct EvalSetup {
         base = try command.base.map { path in
             try BaseModel.load(
                 path, for: loaded, text: corpus?.text ?? "", tokens: tokens, hasStart: !command.noBos,
-                precision: command.compute.basePrecision, kernels: kernels)
+                precision: command.compute.precision, kernels: kernels)
         }
     }
 

@@ -30,6 +30,7 @@ struct LinearProblem: CustomStringConvertible {
 
     var description: String {
         "rows \(rows), inputs \(inputs), outputs \(outputs), precision \(precision.rawValue), type \(type.rawValue)"
+            + (isGrouped ? ", group \(group)" : "")
     }
 
     mutating func fill(seed: UInt64) {

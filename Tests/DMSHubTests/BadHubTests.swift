@@ -36,7 +36,9 @@ struct BadHubTests {
 
     @Test("a connection that breaks is taken up where it broke, as often as it brings something")
     func truncates() async throws {
+        let events = EventLog()
         let fixture = try PullFixture(
+            events: events,
             handler: Self.weights { request in
                 let offset = request.offset ?? 0
                 let rest = Array(PullFixture.weights[offset...])
@@ -44,7 +46,11 @@ struct BadHubTests {
                     status: offset == 0 ? 200 : 206,
                     headers: [("ETag", "\"x\""), ("Content-Range", "bytes \(offset)-2999999/3000000")].suffix(
                         offset == 0 ? 1 : 2),
-                    body: rest, closesAfter: request.number < 3 ? 1_450_000 : nil)
+                    body: rest, closesAfter: request.number < 3 ? 1_450_000 : nil,
+                    hasArrived: {
+                        request.number >= 3
+                            || events.received("model.safetensors") - offset > FileDownload.progressBytes
+                    })
             })
         defer { fixture.hub.stop() }
         // One failure is forgiven, so two of them show that progress begins the count anew.

@@ -19,9 +19,13 @@ struct PullFixture {
 
     let folder: TemporaryFolder
     let hub: StubHub
-    let events = EventLog()
+    let events: EventLog
 
-    init(files: [String: [UInt8]] = PullFixture.files, handler: @escaping StubHub.Handler = { _ in nil }) throws {
+    init(
+        files: [String: [UInt8]] = PullFixture.files, events: EventLog = EventLog(),
+        handler: @escaping StubHub.Handler = { _ in nil }
+    ) throws {
+        self.events = events
         folder = try TemporaryFolder()
         hub = try StubHub(files, handler: handler)
     }
@@ -93,6 +97,15 @@ final class EventLog: Sendable {
     private let events = Mutex<[PullEvent]>([])
 
     func append(_ event: PullEvent) { events.withLock { $0.append(event) } }
+
+    /// Bytes of a file that came over the network, over all attempts.
+    func received(_ file: String) -> Int {
+        events.withLock { events in
+            events.reduce(0) { sum, event in
+                if case .received(file, let bytes) = event { sum + bytes } else { sum }
+            }
+        }
+    }
 
     var plan: PullPlan? {
         events.withLock { events in

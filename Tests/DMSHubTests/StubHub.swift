@@ -37,6 +37,8 @@ final class StubHub: Sendable {
         var closesAfter: Int?
         /// Bytes of the body after which nothing more comes, while the connection stays.
         var stallsAfter: Int?
+        /// Whether the client has what is to arrive before the connection is closed; asked for half a minute at most.
+        var hasArrived: (@Sendable () -> Bool)?
     }
 
     typealias Handler = @Sendable (Request) -> Answer?
@@ -139,7 +141,7 @@ final class StubHub: Sendable {
             sent += count
         }
         // A client may drop what it has not handed out yet when a connection ends.
-        if answer.closesAfter != nil { usleep(300_000) }
+        for _ in 0..<3000 where answer.hasArrived?() == false { usleep(10_000) }
         if answer.stallsAfter != nil {
             // Until the client has had enough.
             var byte: UInt8 = 0

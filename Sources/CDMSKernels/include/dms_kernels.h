@@ -77,12 +77,12 @@ void dms_parallel(dms_context *context, size_t count, dms_task task, void *info)
 
 // MARK: Linear layers
 
-// How a product is computed. Sums are FP32 in all.
+// How a product is computed. Sums are FP32, of integers within a group of DMS_PRECISION_INT8.
 typedef enum dms_precision {
     DMS_PRECISION_FP32 = 0,  // weights of any type widened exactly; inputs as they are
     DMS_PRECISION_BF16 = 1,  // weights must be BF16 or grouped; inputs rounded to BF16 (to nearest, ties to even)
     // As BF16, but for grouped weights inputs are rounded to 8 bits, with a scale for each group of theirs, and products
-    // summed as integers within a group. The same bits with every instruction set.
+    // summed as integers within a group. These have the same bits, NaN apart, with every instruction set.
     DMS_PRECISION_INT8 = 2,
 } dms_precision;
 
@@ -221,8 +221,8 @@ void dms_convert(dms_context *context, const void *source, dms_dtype source_type
 
 // Seconds to read `bytes` bytes once with every thread of the context.
 double dms_measure_read(dms_context *context, const void *memory, size_t bytes);
-// Seconds for `count` multiply-adds per thread from registers, in the products of a precision, or in FP32 where the
-// instruction set has none of them; *operations receives multiplications plus additions of all threads together.
+// Seconds for `count` multiply-adds per thread from registers, in the products of a precision (INT8: of vectors, also where
+// there are tiles), or in FP32 where the kernels have none of them; *operations receives multiplications plus additions of all threads together.
 double dms_measure_arithmetic(dms_context *context, dms_precision precision, size_t count, double *operations);
 
 #ifdef __cplusplus

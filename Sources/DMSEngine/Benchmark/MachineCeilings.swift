@@ -10,7 +10,7 @@ public struct MachineCeilings: Sendable, Hashable {
         public var fp32Operations = 0.0
         /// The same for BF16 products with FP32 sums.
         public var bf16Operations = 0.0
-        /// The same for 8-bit products with 32-bit integer sums.
+        /// The same for 8-bit products of vectors with 32-bit integer sums, or for FP32 where the kernels have none.
         public var int8Operations = 0.0
 
         /// Operations per second of a precision.

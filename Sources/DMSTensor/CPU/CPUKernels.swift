@@ -27,6 +27,8 @@ public final class CPUKernels: InferenceKernels, @unchecked Sendable {
         public static var best: InstructionSet { InstructionSet(value: dms_isa_best()) }
         /// Whether this processor runs it.
         public var isAvailable: Bool { dms_isa_available(value) != 0 }
+        /// Whether products of ``Precision/int8`` are faster than others, and not only as right.
+        public var multipliesIntegers: Bool { self == .avx512BF16 || self == .amx }
         public var description: String { String(cString: dms_isa_name(value)) }
 
         public static func == (left: Self, right: Self) -> Bool { left.value.rawValue == right.value.rawValue }
