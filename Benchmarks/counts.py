@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Counts that do not drift with the machine's mood, against committed limits.
 
-    python3 Benchmarks/counts.py PATH_TO_DMS [--bytes | --update]
+    python3 Benchmarks/counts.py PATH_TO_DMS [--update]
 
 What decoding one more token of the model that comes along costs, one thread, under valgrind: instructions, in the kernels
 and outside of them, and allocations; and the bytes that a step of `dms bench --shape tiny` reads. Each is the difference
@@ -9,7 +9,7 @@ of two runs that differ in their number of tokens, so start-up does not count. I
 the instruction set (valgrind offers AVX2 at most), so their limits leave room; the others are exact.
 
 A count above its limit in counts.json ends with status 1. One far below is said, so that the limit can follow:
---update writes the limits anew, --bytes counts bytes alone. Without valgrind, or without AVX2, it says so and passes.
+--update writes the limits anew. Without valgrind, or without AVX2, it says so and passes.
 """
 import argparse
 import collections
@@ -116,20 +116,17 @@ def bytes_read(program):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dms")
-    parser.add_argument("--bytes", action="store_true", help="count only what needs no valgrind")
     parser.add_argument("--update", action="store_true", help="write the limits anew")
     options = parser.parse_args()
-    if options.bytes and options.update:
-        parser.error("--update writes all limits")
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         has_avx2 = " avx2 " in file.read()
     with tempfile.TemporaryDirectory() as folder:
         program = Program(options.dms, folder)
         counts = bytes_read(program)
-        if options.bytes:
-            pass
-        elif shutil.which("valgrind") and has_avx2:
+        if shutil.which("valgrind") and has_avx2:
             counts |= instructions(program) | allocations(program)
+        elif options.update:
+            sys.exit("--update writes all limits: valgrind and AVX2 are needed")
         else:
             print("instructions and allocations are not counted: valgrind and AVX2 are needed")
     if options.update:

@@ -32,11 +32,11 @@ def measured(command):
     return output, int(peak)
 
 
-def dms(options, verb, context, batch):
+def dms(options, verb, precision, context, batch):
     with tempfile.TemporaryDirectory() as folder:
         output = pathlib.Path(folder) / "output"
         common = ["--corpus", options.corpus, "--context-length", str(context), "--batch-size", str(batch)]
-        common += ["--output", str(output), "--json"]
+        common += ["--output", str(output), "--precision", precision, "--json"]
         if verb == "pretrain":
             model = pathlib.Path(options.model)
             arguments = ["--config", str(model / "config.json"), "--tokenizer", str(model / "tokenizer.json")]
@@ -134,7 +134,7 @@ def main():
     parser.add_argument("--steps", type=int, default=5, help="steps that count, of each run")
     parser.add_argument("--rounds", type=int, default=2, help="runs of each side, in turn")
     parser.add_argument("--long", action="store_true", help="also gated steps of 2048 and 4096 tokens")
-    parser.add_argument("--bf16", action="store_true", help="also PyTorch with BF16 autocast")
+    parser.add_argument("--bf16", action="store_true", help="also BF16: products of dms, autocast of PyTorch")
     parser.add_argument("--peer", choices=["dense", "gated"], help=argparse.SUPPRESS)
     parser.add_argument("--precision", default="fp32", help=argparse.SUPPRESS)
     parser.add_argument("--context", type=int, help=argparse.SUPPRESS)
@@ -149,8 +149,8 @@ def main():
     print("step   tokens      dms        PyTorch    ratio   memory of dms, PyTorch")
     for kind, verb, context, batch in cases:
         for _ in range(options.rounds):
-            rate, peak = dms(options, verb, context, batch)
             for precision in ["fp32", "bf16"] if options.bf16 else ["fp32"]:
+                rate, peak = dms(options, verb, precision, context, batch)
                 other, other_peak = peer(options, kind, precision, context, batch)
                 print(
                     f"{kind}  {batch} x {context:<5} {rate:7.0f}/s  {precision} {other:7.0f}/s  {rate / other:5.2f}x"
