@@ -86,7 +86,9 @@ DMS_TARGET static void pack_block(const dms_attention_shape *shape, dms_attentio
     case DMS_FP8_E4M3: pack_block_dim(DMS_FP8_E4M3, shape, block, next); break;
     case DMS_INT8: pack_block_dim(DMS_INT8, shape, block, next); break;
     case DMS_GROUPED_INT8:
-    case DMS_GROUPED_INT4: break;  // weights
+    case DMS_GROUPED_INT4:
+    case DMS_PANELS_INT8:
+    case DMS_PANELS_INT4: break;  // weights
     }
     block->finite = !block->masked || values_are_finite(shape, block);
 }

@@ -65,6 +65,8 @@ DMS_TARGET static void kv_load(dms_dtype type, const void *source, const float *
     case DMS_FP8_E4M3: kv_load_of(DMS_FP8_E4M3, source, *scale, dim, y); break;
     case DMS_INT8: kv_load_of(DMS_INT8, source, *scale, dim, y); break;
     case DMS_GROUPED_INT8:
-    case DMS_GROUPED_INT4: break;  // weights
+    case DMS_GROUPED_INT4:
+    case DMS_PANELS_INT8:
+    case DMS_PANELS_INT4: break;  // weights
     }
 }

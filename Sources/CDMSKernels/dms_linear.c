@@ -313,13 +313,11 @@ static int dms_takes_tiles(const dms_context *context, dms_precision precision, 
     return context->linear->tiles && precision != DMS_PRECISION_FP32 && !grouped;
 }
 
-static int dms_takes_int8(dms_precision precision, int grouped) { return precision == DMS_PRECISION_INT8 && grouped; }
-
 size_t dms_linear_scratch_bytes(const dms_context *context, size_t rows, size_t in_features, dms_precision precision) {
     size_t floats = dms_takes_tiles(context, precision, 0)
                         ? dms_tile_scratch_bytes(context, rows, in_features)
                         : dms_path_scratch_bytes(context, dms_path(context, precision, 0), rows, in_features);
-    size_t grouped = dms_takes_int8(precision, 1)
+    size_t grouped = precision == DMS_PRECISION_INT8
                          ? dms_int8_scratch_bytes(context, context->linear->int8, rows, in_features)
                          : dms_path_scratch_bytes(context, dms_path(context, precision, 1), rows, in_features);
     return DMS_MAX(floats, grouped);
@@ -332,7 +330,7 @@ static void dms_linear_alike(dms_context *context, const dms_linear_args *args) 
         dms_tile_linear(context, context->linear->tiles, args);
         return;
     }
-    if (dms_takes_int8(args->precision, grouped)) {
+    if (dms_is_in_panels(args->outputs->weight_type)) {
         dms_int8_linear(context, context->linear->int8, args);
         return;
     }
@@ -349,10 +347,9 @@ static void dms_linear_alike(dms_context *context, const dms_linear_args *args) 
 }
 
 // Whether one pass over the inputs serves both.
-static int dms_are_alike(const dms_linear_args *args, const dms_linear_output *a, const dms_linear_output *b) {
-    int grouped = dms_is_grouped(a->weight_type);
-    if (grouped != dms_is_grouped(b->weight_type)) return 0;
-    return !dms_takes_int8(args->precision, grouped) || (a->group == b->group && a->weight_type == b->weight_type);
+static int dms_are_alike(const dms_linear_output *a, const dms_linear_output *b) {
+    if (dms_is_in_panels(a->weight_type)) return a->weight_type == b->weight_type && a->group == b->group;
+    return !dms_is_in_panels(b->weight_type) && dms_is_grouped(a->weight_type) == dms_is_grouped(b->weight_type);
 }
 
 void dms_linear(dms_context *context, const dms_linear_args *args) {
@@ -361,7 +358,7 @@ void dms_linear(dms_context *context, const dms_linear_args *args) {
         part.outputs = args->outputs + first;
         part.output_count = 1;
         while (first + part.output_count < args->output_count &&
-               dms_are_alike(args, part.outputs, part.outputs + part.output_count)) {
+               dms_are_alike(part.outputs, part.outputs + part.output_count)) {
             ++part.output_count;
         }
         dms_linear_alike(context, &part);

@@ -60,10 +60,11 @@ struct dms_linear_kernels {
     dms_linear_path bf16;
     const dms_tile_kernels *tiles;  // take BF16 weights in BF16 precision instead; or NULL
     const dms_linear_path *grouped;  // by dms_precision, but for INT8
-    const dms_int8_kernels *int8;    // take grouped weights in INT8 precision
+    const dms_int8_kernels *int8;    // take weights in panels
 };
 
 static inline int dms_is_grouped(dms_dtype type) { return type == DMS_GROUPED_INT8 || type == DMS_GROUPED_INT4; }
+static inline int dms_is_in_panels(dms_dtype type) { return type == DMS_PANELS_INT8 || type == DMS_PANELS_INT4; }
 
 // Bytes of so many consecutive weights.
 static inline size_t dms_weight_bytes(dms_dtype type, size_t count) {

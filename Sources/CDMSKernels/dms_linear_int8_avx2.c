@@ -1,13 +1,116 @@
-// 8-bit products with AVX2.
+// 8-bit products with AVX2, which multiplies unsigned and signed bytes to sums of two in 16 bits.
 
 #include "dms_internal.h"
 
 #if defined(DMS_X86)
 
-#define DMS_TARGET DMS_TARGET_AVX2
+#include "dms_simd_avx2.h"
 
-#include "dms_linear_int8_body.h"
+#include "dms_linear_int8_inputs.h"
 
-const dms_int8_kernels dms_int8_kernels_avx2 = DMS_INT8_KERNELS;
+enum {
+    // Half a panel at a time: eight of the sixteen registers are sums.
+    DMS_INT8_ROWS = 4,
+    DMS_INT8_HALF = DMS_INT8_OUTPUTS / 2,
+    DMS_INT8_VECTORS = DMS_INT8_HALF / VF_LANES,
+    DMS_INT8_VECTOR_BYTES = VF_LANES * DMS_INT8_STEP,
+};
+
+// Four inputs of a row, for every output.
+DMS_FN __m256i broadcast_inputs(const int8_t *x) {
+    int32_t word;
+    memcpy(&word, x, sizeof word);
+    return _mm256_set1_epi32(word);
+}
+
+// Codes of 8 bits less their offset are signed: magnitudes, and inputs that take their signs. Both products of a sum are
+// at most 128 * 127, which 16 bits hold.
+DMS_FN __m256i multiply_bytes(__m256i weights, __m256i magnitudes, __m256i inputs) {
+    return _mm256_maddubs_epi16(magnitudes, _mm256_sign_epi8(inputs, weights));
+}
+
+DMS_FN void add_step(const int bits, const size_t count, const uint8_t *packed, const int8_t *x, size_t stride,
+                     __m256i (*products)[DMS_INT8_VECTORS]) {
+    const __m256i ones = _mm256_set1_epi16(1), low = _mm256_set1_epi8(15), offset = _mm256_set1_epi8(-128);
+    for (size_t v = 0; v < DMS_INT8_VECTORS; ++v) {
+        __m256i codes = _mm256_loadu_si256((const __m256i *)(packed + v * DMS_INT8_VECTOR_BYTES));
+        __m256i first = bits == 8 ? _mm256_xor_si256(codes, offset) : _mm256_and_si256(codes, low);
+        __m256i second = bits == 8 ? _mm256_abs_epi8(first) : _mm256_and_si256(_mm256_srli_epi16(codes, 4), low);
+        for (size_t m = 0; m < count; ++m) {
+            const int8_t *inputs = x + m * stride;
+            __m256i pairs =
+                bits == 8 ? multiply_bytes(first, second, broadcast_inputs(inputs))
+                          // Four products of at most 15 * 127.
+                          : _mm256_add_epi16(_mm256_maddubs_epi16(first, broadcast_inputs(inputs)),
+                                             _mm256_maddubs_epi16(second, broadcast_inputs(inputs + DMS_INT8_STEP)));
+            products[m][v] = _mm256_add_epi32(products[m][v], _mm256_madd_epi16(pairs, ones));
+        }
+    }
+}
+
+// Half a panel's outputs of one group. `at` is the group of the first row in what rows have for each group.
+DMS_FN void add_group(const int bits, const size_t count, const size_t half, const dms_int8_rows *rows, size_t at,
+                      size_t group, const uint8_t *packed, const int8_t *x, float *sums) {
+    const size_t step = DMS_INT8_STEP * (8 / (size_t)bits);
+    const uint16_t *scales = (const uint16_t *)packed + half * DMS_INT8_HALF;
+    __m256i products[DMS_INT8_ROWS][DMS_INT8_VECTORS];
+    for (size_t m = 0; m < count; ++m) {
+        int32_t start = bits == 8 ? 0 : -dms_int8_offset(4) * rows->sums[at + m * rows->group_stride];
+        for (size_t v = 0; v < DMS_INT8_VECTORS; ++v) products[m][v] = _mm256_set1_epi32(start);
+    }
+    packed += DMS_INT8_SCALE_BYTES + half * DMS_INT8_STEP_BYTES / 2;
+    for (size_t k = 0; k < group; k += step, packed += DMS_INT8_STEP_BYTES) {
+        add_step(bits, count, packed, x + k, rows->stride, products);
+    }
+    for (size_t v = 0; v < DMS_INT8_VECTORS; ++v) {
+        vf weight_scales = vf_load_bf16(scales + v * VF_LANES);
+        for (size_t m = 0; m < count; ++m) {
+            float *sum = sums + m * DMS_INT8_OUTPUTS + half * DMS_INT8_HALF + v * VF_LANES;
+            vf both = vf_mul(vf_set1(rows->scales[at + m * rows->group_stride]), weight_scales);
+            vf_store(sum, vf_add(vf_load(sum), vf_mul(_mm256_cvtepi32_ps(products[m][v]), both)));
+        }
+    }
+}
+
+// `count` rows, a constant after inlining, from `first` on.
+DMS_FN void multiply_rows(const int bits, const size_t count, const dms_int8_block *block, const dms_int8_rows *rows,
+                          size_t first, float *sums) {
+    const size_t group_bytes = dms_int8_group_bytes(bits, block->group);
+    // This tile's part of what comes next, and how much of it a group asks for.
+    const uint8_t *next = block->next + block->next_bytes * first / rows->count;
+    const uint8_t *end = block->next + block->next_bytes * (first + count) / rows->count;
+    const size_t share = dms_ceiling_divide((size_t)(end - next), block->count);
+    for (size_t g = 0; g < block->count; ++g) {
+        const uint8_t *until = DMS_MIN(next + share, end), *packed = block->groups + g * group_bytes;
+        const int8_t *x = rows->codes + first * rows->stride + g * block->group;
+        const size_t at = first * rows->group_stride + g;
+        for (; next < until; next += DMS_CACHE_LINE) __builtin_prefetch(next, 0, 2);
+        add_group(bits, count, 0, rows, at, block->group, packed, x, sums + first * DMS_INT8_OUTPUTS);
+        add_group(bits, count, 1, rows, at, block->group, packed, x, sums + first * DMS_INT8_OUTPUTS);
+    }
+}
+
+DMS_FN void multiply_all(const int bits, const dms_int8_block *block, const dms_int8_rows *rows, float *sums) {
+    size_t row = 0;
+    for (; row + DMS_INT8_ROWS <= rows->count; row += DMS_INT8_ROWS) {
+        multiply_rows(bits, DMS_INT8_ROWS, block, rows, row, sums);
+    }
+    switch (rows->count - row) {
+    case 1: multiply_rows(bits, 1, block, rows, row, sums); break;
+    case 2: multiply_rows(bits, 2, block, rows, row, sums); break;
+    case 3: multiply_rows(bits, 3, block, rows, row, sums); break;
+    default: break;
+    }
+}
+
+DMS_TARGET static void multiply(const dms_int8_block *block, const dms_int8_rows *rows, float *sums) {
+    if (block->bits == 8) {
+        multiply_all(8, block, rows, sums);
+    } else {
+        multiply_all(4, block, rows, sums);
+    }
+}
+
+const dms_int8_kernels dms_int8_kernels_avx2 = {.quantize = quantize, .multiply = multiply};
 
 #endif

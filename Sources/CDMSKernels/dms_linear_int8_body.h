@@ -1,75 +1,50 @@
-// 8-bit products in plain C, compiled once for each instruction set that has no kernel of its own for them: right, and not
-// fast. The including file defines DMS_TARGET.
-//
-// Packed codes: [pair of inputs][output][2], 16 bits each.
+// 8-bit products in plain C, for instruction sets without a kernel of their own: the twin of the others, and not fast. The
+// including file defines DMS_TARGET.
 
-#include "dms_elements.h"
-#include "dms_linear_int8.h"
+#include "dms_linear_int8_inputs.h"
 
-#include <math.h>
-
-DMS_TARGET static void quantize(const float *x, size_t inputs, size_t group, int8_t *codes, float *scales,
-                                int32_t *sums) {
-    for (size_t g = 0; g < inputs / group; ++g, x += group, codes += group) {
-        // Bits of magnitudes order like the magnitudes, and those of NaN are above infinity's.
-        uint32_t largest = 0;
-        for (size_t k = 0; k < group; ++k) {
-            uint32_t magnitude = dms_bits(x[k]) & 0x7fffffffu;
-            largest = magnitude > largest ? magnitude : largest;
+// Adds DMS_INT8_GROUP_MIN inputs of one row.
+DMS_TARGET static void multiply_unit(int32_t bits, const uint8_t *packed, const int8_t *x, int32_t *products) {
+    int16_t low[DMS_INT8_STEP_BYTES], high[DMS_INT8_STEP_BYTES];
+    const size_t steps = 8 / (size_t)bits;  // of the codes of one load
+    for (size_t k = 0; k < DMS_INT8_GROUP_MIN; k += steps * DMS_INT8_STEP, packed += DMS_INT8_STEP_BYTES) {
+        const int16_t *codes = low;
+        for (size_t i = 0; i < DMS_INT8_STEP_BYTES; ++i) {
+            low[i] = bits == 8 ? packed[i] : packed[i] & 15;
+            high[i] = packed[i] >> 4;
         }
-        sums[g] = 0;
-        if (largest < DMS_INT8_TINY || largest >= DMS_INT8_INFINITE) {
-            scales[g] = largest < DMS_INT8_TINY ? 0.0f : NAN;
-            memset(codes, 0, group);
-            continue;
+        for (size_t step = 0; step < steps; ++step, codes = high) {
+            const int8_t *inputs = x + k + step * DMS_INT8_STEP;
+            for (size_t n = 0; n < DMS_INT8_OUTPUTS; ++n) {
+                const int16_t *of_output = codes + n * DMS_INT8_STEP;
+                for (size_t i = 0; i < DMS_INT8_STEP; ++i) products[n] += of_output[i] * inputs[i];
+            }
         }
-        float inverse = 127.0f / dms_float(largest);
-        scales[g] = dms_float(largest) / 127.0f;
-        for (size_t k = 0; k < group; ++k) {
-            codes[k] = dms_f32_to_int8(x[k] * inverse);
-            sums[g] += codes[k];
-        }
-    }
-}
-
-static uint8_t code_at(const dms_int8_weights *weights, size_t output, size_t k) {
-    if (weights->bits == 8) return weights->codes[output][k];
-    return weights->codes[output][k / 2] >> (4 * (k % 2)) & 15;
-}
-
-DMS_TARGET static void pack(const dms_int8_weights *weights, const dms_int8_block *block) {
-    int16_t *packed = block->codes;
-    for (size_t n = 0; n < DMS_INT8_OUTPUTS; ++n) {
-        for (size_t k = 0; k < weights->groups * weights->group; ++k) {
-            packed[(k / 2 * DMS_INT8_OUTPUTS + n) * 2 + k % 2] = code_at(weights, n, k);
-        }
-        for (size_t g = 0; g < weights->groups; ++g) {
-            block->scales[g * DMS_INT8_OUTPUTS + n] = dms_bf16_to_f32(weights->scales[n][g]);
-        }
-    }
-    for (size_t i = 0; i < weights->next.count + block->next.count; i += DMS_CACHE_LINE) {
-        __builtin_prefetch(weights->next.bytes + i, 0, 2);
     }
 }
 
 DMS_TARGET static void multiply(const dms_int8_block *block, const dms_int8_rows *rows, float *sums) {
+    for (size_t i = 0; i < block->next_bytes; i += DMS_CACHE_LINE) __builtin_prefetch(block->next + i, 0, 2);
     for (size_t row = 0; row < rows->count; ++row, sums += DMS_INT8_OUTPUTS) {
-        const int16_t *packed = block->codes;
+        const uint8_t *packed = block->groups;
         const int8_t *x = rows->codes + row * rows->stride;
-        for (size_t g = 0; g < block->groups; ++g, x += block->group) {
-            int32_t products[DMS_INT8_OUTPUTS], start = -block->offset * rows->sums[row * rows->group_stride + g];
+        for (size_t g = 0; g < block->count; ++g) {
+            int32_t start = -dms_int8_offset(block->bits) * rows->sums[row * rows->group_stride + g];
+            int32_t products[DMS_INT8_OUTPUTS];
             for (size_t n = 0; n < DMS_INT8_OUTPUTS; ++n) products[n] = start;
-            for (size_t k = 0; k < block->group; k += 2, packed += 2 * DMS_INT8_OUTPUTS) {
-                int32_t first = x[k], second = x[k + 1];
-                for (size_t n = 0; n < DMS_INT8_OUTPUTS; ++n) {
-                    products[n] += packed[2 * n] * first + packed[2 * n + 1] * second;
-                }
+            uint16_t scales[DMS_INT8_OUTPUTS];
+            memcpy(scales, packed, sizeof scales);
+            packed += sizeof scales;
+            for (size_t k = 0; k < block->group; k += DMS_INT8_GROUP_MIN, x += DMS_INT8_GROUP_MIN) {
+                multiply_unit(block->bits, packed, x, products);
+                packed += DMS_INT8_OUTPUTS * DMS_INT8_GROUP_MIN * (size_t)block->bits / 8;
             }
-            const float *scales = block->scales + g * DMS_INT8_OUTPUTS;
             float scale = rows->scales[row * rows->group_stride + g];
-            for (size_t n = 0; n < DMS_INT8_OUTPUTS; ++n) sums[n] += (float)products[n] * (scale * scales[n]);
+            for (size_t n = 0; n < DMS_INT8_OUTPUTS; ++n) {
+                sums[n] += (float)products[n] * (scale * dms_bf16_to_f32(scales[n]));
+            }
         }
     }
 }
 
-#define DMS_INT8_KERNELS {.element_size = 2, .quantize = quantize, .pack = pack, .multiply = multiply}
+#define DMS_INT8_KERNELS {.quantize = quantize, .multiply = multiply}

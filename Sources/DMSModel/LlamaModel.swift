@@ -11,7 +11,7 @@ import Synchronization
 public final class LlamaModel: Sendable {
     /// The model's shape.
     public let configuration: LlamaConfiguration
-    /// Its weights.
+    /// Its weights, as the kernels want them in this precision.
     public let weights: LlamaWeights
     /// How this checkpoint decides about eviction; `nil` for a plain model.
     public let dms: DMSConfiguration?
@@ -30,13 +30,13 @@ public final class LlamaModel: Sendable {
 
     /// - Throws: ``ModelError`` when the weights have gate adapters and decisions come from elsewhere, or the other way
     ///   round, or the borrowed channel does not exist; `MemoryError` when the system has no memory for the kernels to
-    ///   work in.
+    ///   work in, or for weights that they want laid out anew.
     public init(
         configuration: LlamaConfiguration, weights: LlamaWeights, dms: DMSConfiguration?, precision: Precision,
         kernels: any InferenceKernels
     ) throws {
         self.configuration = configuration
-        self.weights = weights
+        self.weights = try weights.arranged(for: precision, kernels: kernels)
         self.dms = dms
         self.precision = precision
         self.kernels = kernels

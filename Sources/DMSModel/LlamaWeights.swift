@@ -46,6 +46,19 @@ public struct LlamaLayerWeights: Sendable {
 }
 
 extension LlamaLayerWeights {
+    /// The same with every matrix as a precision wants it, gates' adapters left out: they are floats.
+    fileprivate func arranged(
+        for precision: Precision, kernels: any InferenceKernels
+    ) throws(MemoryError) -> LlamaLayerWeights {
+        LlamaLayerWeights(
+            attentionNorm: attentionNorm,
+            query: try kernels.arranged(query, for: precision), key: try kernels.arranged(key, for: precision),
+            value: try kernels.arranged(value, for: precision), output: try kernels.arranged(output, for: precision),
+            headNorms: headNorms, feedForwardNorm: feedForwardNorm,
+            gate: try kernels.arranged(gate, for: precision), up: try kernels.arranged(up, for: precision),
+            down: try kernels.arranged(down, for: precision), gateAdapter: gateAdapter)
+    }
+
     /// All that a token is multiplied with.
     fileprivate var matrices: [LinearWeight] {
         [query, key, value, output, gate, up, down] + (gateAdapter.map { [$0.projection] } ?? [])
@@ -86,6 +99,15 @@ public final class LlamaWeights: Sendable {
         self.layers = layers
         self.finalNorm = finalNorm
         self.head = head
+    }
+
+    /// The same weights as products of a precision want them; those that are wanted as they are stay shared.
+    func arranged(for precision: Precision, kernels: any InferenceKernels) throws(MemoryError) -> LlamaWeights {
+        var arranged: [LlamaLayerWeights] = []
+        for layer in layers { arranged.append(try layer.arranged(for: precision, kernels: kernels)) }
+        return LlamaWeights(
+            embedding: embedding, layers: arranged, finalNorm: finalNorm,
+            head: try kernels.arranged(head, for: precision))
     }
 
     /// Bytes that one decode step reads: every matrix once, one row of the embedding left out of account.

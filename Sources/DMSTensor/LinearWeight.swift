@@ -1,4 +1,4 @@
-/// The weight of a linear layer, `[outputs, inputs]` row-major, used where it lies.
+/// The weight of a linear layer, `[outputs, inputs]` row-major or in panels, used where it lies.
 ///
 /// Immutable and shared: the memory belongs to `owner`, usually a mapped checkpoint.
 public final class LinearWeight: @unchecked Sendable {
@@ -44,6 +44,17 @@ public final class LinearWeight: @unchecked Sendable {
     ) {
         precondition(inputs % format.groupSize == 0, "groups of \(format.groupSize) of \(inputs) inputs")
         self.init(outputs, inputs, .grouped(format), pointer, scales, bias, owner)
+    }
+
+    /// The same matrix of grouped integers in panels, which hold its scales, too.
+    init(panels: HostBuffer, of weight: LinearWeight, format: GroupedFormat) {
+        outputs = weight.outputs
+        inputs = weight.inputs
+        self.format = .panels(format)
+        pointer = UnsafeRawPointer(panels.pointer)
+        scales = nil
+        bias = weight.bias
+        owner = panels
     }
 
     private init(

@@ -6,24 +6,31 @@ public enum WeightFormat: Sendable, Hashable {
     case floats(ScalarType)
     /// Integers of a few bits with a scale for each group of inputs.
     case grouped(GroupedFormat)
+    /// The same, laid out for products of integers, in the precision `.int8` and no other
+    /// (``InferenceKernels/arranged(_:for:)``).
+    case panels(GroupedFormat)
 
     /// The name used on the command line and in reports.
     public var name: String {
         switch self {
         case .floats(let type): type.name
-        case .grouped(let format): format.type.rawValue
+        case .grouped(let format), .panels(let format): format.type.rawValue
         }
     }
 
     /// Inputs that share a scale; `nil` for floats.
     public var groupSize: Int? {
-        if case .grouped(let format) = self { format.groupSize } else { nil }
+        switch self {
+        case .floats: nil
+        case .grouped(let format), .panels(let format): format.groupSize
+        }
     }
 
     var kernelType: dms_dtype {
         switch self {
         case .floats(let type): type.kernelType
         case .grouped(let format): format.type == .int8 ? DMS_GROUPED_INT8 : DMS_GROUPED_INT4
+        case .panels(let format): format.type == .int8 ? DMS_PANELS_INT8 : DMS_PANELS_INT4
         }
     }
 
@@ -33,6 +40,7 @@ public enum WeightFormat: Sendable, Hashable {
         case .floats(let type): outputs * inputs * type.byteCount
         case .grouped(let format):
             format.codeBytes(outputs: outputs, inputs: inputs) + format.scaleBytes(outputs: outputs, inputs: inputs)
+        case .panels(let format): dms_panels_bytes(kernelType, outputs, inputs, format.groupSize)
         }
     }
 }

@@ -26,8 +26,7 @@ struct ComputeOptions: ParsableArguments {
     func validate() throws {
         if precision == .int8, !CPUKernels.InstructionSet.best.multipliesIntegers {
             Console.note(
-                "dms: warning: --precision int8 is slow on this processor, which has no AVX-512 with VNNI and BF16; bf16 is "
-                    + "several times as fast")
+                "dms: warning: --precision int8 has no kernel of its own for this processor; bf16 may be faster")
         }
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads: found \(threads), required 1 to 1024")

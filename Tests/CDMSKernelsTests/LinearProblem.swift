@@ -63,6 +63,9 @@ struct LinearProblem: CustomStringConvertible {
         }
     }
 
+    /// Whether a call takes them in panels.
+    var isInPanels: Bool { isGrouped && precision == DMS_PRECISION_INT8 }
+
     /// The codes as they lie in memory.
     var packedCodes: [UInt8] {
         if type == DMS_GROUPED_INT8 { return weights.map { UInt8($0) } }
@@ -92,7 +95,10 @@ final class PlacedLinear {
         bias = UnsafePointer(memory.copy(problem.bias))
         scales = UnsafePointer(memory.copy(problem.scales))
         let offset = problem.weightOffset
-        if problem.isGrouped {
+        if problem.isInPanels {
+            let panels = [UInt8](repeating: 0, count: offset * 2) + problem.panels
+            weight = UnsafeRawPointer(memory.copy(panels)) + offset * 2
+        } else if problem.isGrouped {
             let codes = [UInt8](repeating: 0, count: offset * 4) + problem.packedCodes
             weight = UnsafeRawPointer(memory.copy(codes)) + offset * 4
         } else if problem.type == DMS_F32 {
@@ -128,8 +134,10 @@ extension LinearProblem {
         y: UnsafeMutablePointer<Float>
     ) -> dms_linear_output {
         dms_linear_output(
-            weight: weight, weight_type: type, bias: hasBias ? bias : nil, out_features: outputs, y: y,
-            y_stride: yStride, accumulate: accumulates ? 1 : 0, scales: isGrouped ? scales : nil,
+            weight: weight,
+            weight_type: !isInPanels ? type : type == DMS_GROUPED_INT8 ? DMS_PANELS_INT8 : DMS_PANELS_INT4,
+            bias: hasBias ? bias : nil, out_features: outputs, y: y, y_stride: yStride,
+            accumulate: accumulates ? 1 : 0, scales: isGrouped && !isInPanels ? scales : nil,
             group: isGrouped ? group : 0)
     }
 

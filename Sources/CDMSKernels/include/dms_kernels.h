@@ -30,9 +30,12 @@ typedef enum dms_dtype {
     // (code - 8) times its scale, which FP32 holds exactly.
     DMS_GROUPED_INT8 = 5,  // a byte each
     DMS_GROUPED_INT4 = 6,  // two in a byte, the first in the low half
+    // The same as dms_pack_panels lays them out, for DMS_PRECISION_INT8 alone.
+    DMS_PANELS_INT8 = 7,
+    DMS_PANELS_INT4 = 8,
 } dms_dtype;
 
-// Bytes of one element; 0 for grouped INT4.
+// Bytes of one element; 0 where that is no whole number of them.
 size_t dms_dtype_size(dms_dtype type);
 
 // MARK: Instruction sets
@@ -81,8 +84,9 @@ void dms_parallel(dms_context *context, size_t count, dms_task task, void *info)
 typedef enum dms_precision {
     DMS_PRECISION_FP32 = 0,  // weights of any type widened exactly; inputs as they are
     DMS_PRECISION_BF16 = 1,  // weights must be BF16 or grouped; inputs rounded to BF16 (to nearest, ties to even)
-    // As BF16, but for grouped weights inputs are rounded to 8 bits, with a scale for each group of theirs, and products
-    // summed as integers within a group. These have the same bits, NaN apart, with every instruction set.
+    // As BF16, but grouped weights must lie in panels: inputs are rounded to 8 bits, with a scale for each group of
+    // theirs, and products summed as integers within a group. These have the same bits, NaN apart, with every
+    // instruction set.
     DMS_PRECISION_INT8 = 2,
 } dms_precision;
 
@@ -95,8 +99,8 @@ typedef struct dms_linear_output {
     float *y;  // [rows][y_stride]
     size_t y_stride;
     int32_t accumulate;
-    const uint16_t *scales;  // [out_features][in_features / group], BF16; for grouped weights
-    size_t group;            // inputs that share a scale: 32, 64 or 128, a divisor of in_features; for grouped weights
+    const uint16_t *scales;  // [out_features][in_features / group], BF16; for grouped weights, panels have their own
+    size_t group;            // inputs that share a scale: 32, 64 or 128, a divisor of in_features; for either
 } dms_linear_output;
 
 // Several layers that read the same input (q, k and v; gate and up) are one call.
@@ -123,6 +127,12 @@ void dms_linear(dms_context *context, const dms_linear_args *args);
 // but the weights.
 void dms_quantize(dms_context *context, const float *weights, size_t rows, size_t inputs, dms_dtype type, size_t group,
                   int32_t searches, void *codes, uint16_t *scales);
+
+// Bytes of grouped weights laid out in panels.
+size_t dms_panels_bytes(dms_dtype type, size_t outputs, size_t inputs, size_t group);
+// Lays grouped weights of a type out in panels: those of 8 bits become DMS_PANELS_INT8, those of 4 DMS_PANELS_INT4.
+void dms_pack_panels(dms_context *context, dms_dtype type, const void *codes, const uint16_t *scales, size_t outputs,
+                     size_t inputs, size_t group, void *panels);
 
 // MARK: Attention
 

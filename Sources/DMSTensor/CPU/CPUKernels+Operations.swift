@@ -43,7 +43,11 @@ extension CPUKernels {
         case .floats(let type):
             precondition(precision == .fp32 || type == .bfloat16, "a \(type.name) weight in BF16 precision")
         case .grouped(let format):
+            precondition(precision != .int8, "a weight that was not arranged for products of integers")
             output.scales = weight.scales
+            output.group = format.groupSize
+        case .panels(let format):
+            precondition(precision == .int8, "a weight in panels in \(precision) precision")
             output.group = format.groupSize
         }
         output.weight = weight.pointer

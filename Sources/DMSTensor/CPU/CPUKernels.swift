@@ -28,7 +28,7 @@ public final class CPUKernels: InferenceKernels, @unchecked Sendable {
         /// Whether this processor runs it.
         public var isAvailable: Bool { dms_isa_available(value) != 0 }
         /// Whether products of ``Precision/int8`` are faster than others, and not only as right.
-        public var multipliesIntegers: Bool { self == .avx512BF16 || self == .amx }
+        public var multipliesIntegers: Bool { [.avx2, .avx512, .avx512BF16, .amx].contains(self) }
         public var description: String { String(cString: dms_isa_name(value)) }
 
         public static func == (left: Self, right: Self) -> Bool { left.value.rawValue == right.value.rawValue }

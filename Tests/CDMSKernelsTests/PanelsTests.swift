@@ -1,0 +1,60 @@
+import CDMSKernels
+import DMSTestSupport
+import Testing
+
+/// Integers laid out for their products.
+@Suite struct PanelsTests {
+    @Test(arguments: [DMS_GROUPED_INT8, DMS_GROUPED_INT4], [1, 3]) func layOutEveryCode(type: dms_dtype, threads: Int) {
+        // Whole panels, a part of one, and one output more than a panel.
+        for (outputs, groups, group) in [(32, 1, 32), (5, 3, 32), (33, 2, 64), (96, 5, 128)] {
+            var problem = LinearProblem(
+                rows: 1, inputs: groups * group, outputs: outputs, precision: DMS_PRECISION_INT8, type: type)
+            problem.group = group
+            problem.fill(seed: UInt64(outputs))
+            let expected = problem.panels
+            let bytes = dms_panels_bytes(type, outputs, problem.inputs, group)
+            #expect(bytes == expected.count)
+            let guardByte: UInt8 = 0xA5
+            var panels = [UInt8](repeating: guardByte, count: bytes + 1)
+            KernelContext.with(DMS_ISA_PORTABLE, threads: threads) { context in
+                panels.withUnsafeMutableBytes { panels in
+                    guard let base = panels.baseAddress else { return }
+                    dms_pack_panels(
+                        context, type, problem.packedCodes, problem.scales, outputs, problem.inputs, group, base)
+                }
+            }
+            #expect(Array(panels.dropLast()) == expected, "\(problem)")
+            #expect(panels.last == guardByte, "\(problem)")
+        }
+    }
+}
+
+extension LinearProblem {
+    /// The definition, byte by byte.
+    ///
+    /// Panels of 32 outputs, the last one repeated where they are fewer; of each group the scales, then words of four
+    /// inputs for every output. A byte of 4-bit codes holds an input of the word and the one four later.
+    var panels: [UInt8] {
+        var bytes: [UInt8] = []
+        for first in stride(from: 0, to: outputs, by: 32) {
+            let rows = (first..<first + 32).map { min($0, outputs - 1) }
+            for group in 0..<inputs / self.group {
+                for row in rows {
+                    let scale = scales[row * (inputs / self.group) + group]
+                    bytes += [UInt8(scale & 255), UInt8(scale >> 8)]
+                }
+                let start = group * self.group
+                for input in stride(from: start, to: start + self.group, by: type == DMS_GROUPED_INT8 ? 4 : 8) {
+                    for row in rows {
+                        for byte in 0..<4 {
+                            let first = weights[row * inputs + input + byte]
+                            let isByte = type == DMS_GROUPED_INT8
+                            bytes.append(UInt8(isByte ? first : first | weights[row * inputs + input + byte + 4] << 4))
+                        }
+                    }
+                }
+            }
+        }
+        return bytes
+    }
+}
