@@ -6,7 +6,8 @@ Dense: a cross-entropy step of `dms pretrain` (from the model's configuration) a
 attention (sdpa). Gated: a step of `dms retrofit` against the same step with full masks in eager attention, which is how
 the published training script does it: one bias per key and query, softmax over a square of scores. Both sides run
 forward, backward, clipping and AdamW; the gated ones a teacher's forward pass beside it. Rates are of the median step
-after the first ones, peak memory is that of the process.
+after the first ones, peak memory is that of the process. Last, what gates cost: in one run of `dms retrofit` the steps of
+its second phase, whose attention has gates, over those of its first, which are the same without.
 
 Needs Python with torch and transformers; processes run one after another.
 """
@@ -32,7 +33,8 @@ def measured(command):
     return output, int(peak)
 
 
-def dms(options, verb, precision, context, batch):
+def run_dms(options, verb, precision, context, batch, dense_steps=1):
+    """The steps of a run, but for the first two of each phase, and its peak memory."""
     with tempfile.TemporaryDirectory() as folder:
         output = pathlib.Path(folder) / "output"
         common = ["--corpus", options.corpus, "--context-length", str(context), "--batch-size", str(batch)]
@@ -43,11 +45,22 @@ def dms(options, verb, precision, context, batch):
             arguments += ["--steps", str(options.steps + 2)]
         else:
             arguments = ["--model", options.model, "--window", "64", "--target-ratio", str(options.steps + 2)]
-            arguments += ["--zeroing-steps", "1", "--steps-per-ratio", "1", "--gradient-accumulation", "1"]
+            arguments += ["--zeroing-steps", str(dense_steps), "--steps-per-ratio", "1", "--gradient-accumulation", "1"]
         _, peak = measured([options.dms, verb, *arguments, *common])
         steps = [json.loads(line) for line in (output / "training" / "steps.jsonl").read_text().splitlines()]
-        rate = statistics.median(step["tokens"] / step["seconds"] for step in steps[2:])
-        return rate, peak
+        phases = sorted({step["phase"] for step in steps})
+        return [[step for step in steps if step["phase"] == phase][2:] for phase in phases], peak
+
+
+def dms(options, verb, precision, context, batch):
+    phases, peak = run_dms(options, verb, precision, context, batch)
+    return statistics.median(step["tokens"] / step["seconds"] for step in phases[-1]), peak
+
+
+def cost_of_gates(options, precision, context, batch):
+    """Seconds of a step without gates and with them, of one run."""
+    phases, _ = run_dms(options, "retrofit", precision, context, batch, dense_steps=options.steps + 2)
+    return [statistics.median(step["seconds"] for step in phase) for phase in phases]
 
 
 def peer(options, kind, precision, context, batch):
@@ -157,6 +170,11 @@ def main():
                     f"   {peak} MiB, {other_peak} MiB",
                     flush=True,
                 )
+    print("gates  tokens            without   with      ratio")
+    for _ in range(options.rounds):
+        for precision in ["fp32", "bf16"] if options.bf16 else ["fp32"]:
+            dense, gated = cost_of_gates(options, precision, 1024, 4)
+            print(f"       4 x 1024   {precision}  {dense:5.3f} s   {gated:5.3f} s   {gated / dense:4.2f}x", flush=True)
 
 
 main()
