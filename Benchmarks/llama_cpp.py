@@ -28,6 +28,8 @@ def arguments():
     parser.add_argument("dms")
     parser.add_argument("peer", help="a folder with llama-bench")
     parser.add_argument("--weights", choices=FORMATS, default="bf16")
+    parser.add_argument("--head-weights", choices=["int8", "int4"],
+                        help="the head of dms beside int8 and int4; the peer's is of --weights (default: that, too)")
     parser.add_argument("--kv", default="bf16", help="what dms stores keys and values as; the peer has F16 "
                         "(default: bf16)")
     parser.add_argument("--context", default="512,2048,8192", help="(default: 512,2048,8192)")
@@ -63,6 +65,8 @@ def run_dms(options, figures):
     common = [options.dms, "bench", "--shape", "llama-3.2-1b", "--gate-evict", "0.875", "--threads",
               str(options.threads), "--weights", options.weights, "--generate", str(options.generate), "--json",
               "--precision", "bf16" if options.weights == "bf16" else "int8", "--kv-dtype", options.kv]
+    if options.weights != "bf16":
+        common += ["--head-weights", options.head_weights or options.weights]
     contexts = [int(context) for context in options.context.split(",")]
     for context in [1] + contexts:
         report = json.loads(output_of(common + ["--context", str(context)]))

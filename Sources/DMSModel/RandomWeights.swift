@@ -9,12 +9,13 @@ extension LlamaWeights {
     ///
     /// - Parameters:
     ///   - type: Of the matrices, and of the embedding in any case.
-    ///   - grouped: What the linear layers are stored as instead; the head is then a matrix of its own, of 8 bits.
+    ///   - grouped: What the linear layers are stored as instead; the head is then a matrix of its own.
+    ///   - headType: The bits of that.
     ///   - adapters: Whether gates are adapters; all other weights are the same with and without them.
     /// - Throws: ``MemoryError`` when they do not fit.
     public static func random(
         _ configuration: LlamaConfiguration, type: ScalarType = .bfloat16, grouped: GroupedFormat? = nil,
-        adapters: Bool = false, seed: UInt64
+        headType: GroupedFormat.IntegerType = .int8, adapters: Bool = false, seed: UInt64
     ) throws(MemoryError) -> LlamaWeights {
         var adapterMaker = RandomWeightMaker(type: type, seed: ~seed)
         var maker = RandomWeightMaker(type: type, seed: seed)
@@ -43,7 +44,7 @@ extension LlamaWeights {
                     down: try maker.linear(outputs: hidden, inputs: feedForward),
                     gateAdapter: adapters ? try adapterMaker.gateAdapter(configuration) : nil))
         }
-        maker.grouped = grouped.map { GroupedFormat(.int8, groupSize: $0.groupSize) }
+        maker.grouped = grouped.map { GroupedFormat(headType, groupSize: $0.groupSize) }
         let head =
             configuration.tiesEmbeddings && grouped == nil
             ? embedding : try maker.linear(outputs: configuration.vocabularySize, inputs: hidden)

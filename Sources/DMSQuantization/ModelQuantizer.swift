@@ -28,16 +28,18 @@ public struct ModelQuantizer {
     ///
     /// - Parameters:
     ///   - path: The model's folder.
+    ///   - head: The bits of the head.
     /// - Throws: `CheckpointError` for files that are not a model, metadata of other weights, and what
     ///   ``QuantizationPlan`` refuses.
     public init(
-        path: String, format: GroupedFormat, scaleChoice: ScaleChoice, kernels: CPUKernels
+        path: String, format: GroupedFormat, head: GroupedFormat.IntegerType = .int8, scaleChoice: ScaleChoice,
+        kernels: CPUKernels
     ) throws(CheckpointError) {
         source = try ModelDirectory.open(path: path)
         try source.validateWeights()
         metadata = try source.dmsMetadata()
         plan = try QuantizationPlan(
-            source.configuration, format: format, gates: metadata?.configuration.source, path: path)
+            source.configuration, format: format, head: head, gates: metadata?.configuration.source, path: path)
         writer = ShardWriter(plan: plan, kernels: kernels, scaleChoice: scaleChoice)
     }
 

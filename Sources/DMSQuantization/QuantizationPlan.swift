@@ -12,16 +12,18 @@ public struct QuantizationPlan: Sendable {
     /// Every linear layer, those that no group size fits refused.
     ///
     /// The embedding stays what it is: a step reads one row of it. Where it is the head too, the head becomes a matrix of
-    /// its own, as a step reads all of that. The head always has 8 bits, as have query projections that decide about
-    /// eviction: with 4 bits, gates decide otherwise.
+    /// its own, as a step reads all of that. Query projections that decide about eviction always have 8 bits: with 4,
+    /// gates decide otherwise.
     ///
     /// - Parameters:
+    ///   - head: The bits of the head, whose rounding costs more than that of all other layers together.
     ///   - gates: Where the model's eviction decisions come from; adapters stay floats.
     ///   - path: The model's folder, for errors.
     /// - Throws: `CheckpointError` for a model that is of integers already, or a layer whose inputs are no multiple of
     ///   the group size.
     public init(
-        _ configuration: LlamaConfiguration, format: GroupedFormat, gates: DecisionSource?, path: String
+        _ configuration: LlamaConfiguration, format: GroupedFormat, head: GroupedFormat.IntegerType = .int8,
+        gates: DecisionSource?, path: String
     ) throws(CheckpointError) {
         let file = path + "/config.json"
         guard configuration.quantization == nil else {
@@ -42,17 +44,17 @@ public struct QuantizationPlan: Sendable {
         }
         self.configuration = configuration
         let scheme = WeightQuantization.Scheme(bits: format.type.bitWidth, groupSize: format.groupSize)
-        let finer = WeightQuantization.Scheme(bits: 8, groupSize: format.groupSize)
-        var names = [Self.head]
+        var named = [Self.head: WeightQuantization.Scheme(bits: head.bitWidth, groupSize: format.groupSize)]
         if gates == .borrowedQueryChannel {
-            names += (0..<configuration.layerCount).map { LlamaTensorName.layer($0, "self_attn.q_proj") }
+            for layer in 0..<configuration.layerCount {
+                let name = LlamaTensorName.layer(layer, "self_attn.q_proj")
+                named[name] = WeightQuantization.Scheme(bits: 8, groupSize: format.groupSize)
+            }
         }
         let adapters =
             gates == .adapter ? (0..<configuration.layerCount).map(GateAdapterTensorName.projectionLayer) : []
         quantization = WeightQuantization(
-            linear: scheme,
-            named: scheme == finer ? [:] : Dictionary(uniqueKeysWithValues: names.map { ($0, finer) }),
-            ignored: Set(adapters))
+            linear: scheme, named: named.filter { $0.value != scheme }, ignored: Set(adapters))
     }
 
     /// The head's name without `.weight`.

@@ -174,7 +174,8 @@ struct BenchPlan {
             let grouped = options.weights?.integers.map {
                 GroupedFormat($0, groupSize: options.groupSize ?? Self.groupSize)
             }
-            let weights = try LlamaWeights.random(configuration, type: type, grouped: grouped, seed: 1)
+            let weights = try LlamaWeights.random(
+                configuration, type: type, grouped: grouped, headType: options.headWeights ?? .int8, seed: 1)
             return Source(configuration: configuration, weights: weights, dms: nil, precision: precision)
         }
         let loaded = try LoadedModel(

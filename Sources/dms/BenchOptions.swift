@@ -42,9 +42,14 @@ struct BenchOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "bf16, fp32, int8 or int4: the type of the random weights. (default: the precision)",
-            discussion: "With int4 the head has 8 bits, as 'dms quantize' makes it.", valueName: "type"))
+            "bf16, fp32, int8 or int4: the type of the random weights. (default: the precision)", valueName: "type"))
     var weights: WeightType?
+
+    @Option(
+        help: ArgumentHelp(
+            "int8 or int4: the head beside int8 and int4 weights. (default: int8, as 'dms quantize' makes it)",
+            valueName: "type"))
+    var headWeights: GroupedFormat.IntegerType?
 
     @Option(
         help: ArgumentHelp(
@@ -84,6 +89,9 @@ struct BenchOptions: ParsableArguments {
         }
         if groupSize != nil, weights?.integers == nil {
             throw ValidationError("--group-size is for --weights int8 and int4")
+        }
+        if headWeights != nil, weights?.integers == nil {
+            throw ValidationError("--head-weights is for --weights int8 and int4")
         }
         if let groupSize, !GroupedFormat.groupSizes.contains(groupSize) {
             throw ValidationError("--group-size: found \(groupSize), required 32, 64 or 128")

@@ -9,15 +9,15 @@ struct QuantizeCommand: ModelUsing {
         abstract: "Round a model's weights to 8 or 4 bits.",
         discussion: """
             Writes a new folder with a copy of the model whose linear layers are integers, with a scale in BF16 for each \
-            group of inputs. Embeddings and norms stay as they are. The head has 8 bits in any case, as have query \
-            projections that decide about eviction. Every verb that runs a model takes the copy; training wants the \
+            group of inputs. Embeddings and norms stay as they are. The head has 8 bits unless --head-weights says \
+            otherwise, and query projections that decide about eviction have 8 in any case. Every verb that runs a model takes the copy; training wants the \
             original. Other tools read it, too: the layout is \
             pack-quantized of compressed-tensors.
 
               dms quantize --model DIR --output DIR-int8 --weights int8
               dms eval --model DIR-int8 --base DIR --corpus FILE     what that costs
 
-            With --json: output, weights, group_size, layers, source_bytes and bytes.
+            With --json: output, weights, head_weights, group_size, layers, source_bytes and bytes.
             """)
 
     @Option(help: HubOptions.help("The model"))
@@ -28,6 +28,12 @@ struct QuantizeCommand: ModelUsing {
 
     @Option(help: ArgumentHelp("int8 or int4.", valueName: "type"))
     var weights: GroupedFormat.IntegerType
+
+    @Option(
+        help: ArgumentHelp(
+            "int8 or int4: the head, where 4 bits cost more quality than in all other layers together.",
+            valueName: "type"))
+    var headWeights = GroupedFormat.IntegerType.int8
 
     @Option(help: ArgumentHelp("Inputs that share a scale: 32, 64 or 128.", valueName: "count"))
     var groupSize = 64
@@ -62,7 +68,7 @@ struct QuantizeCommand: ModelUsing {
 
     func run() throws {
         let quantizer = try ModelQuantizer(
-            path: model, format: GroupedFormat(weights, groupSize: groupSize), scaleChoice: scale,
+            path: model, format: GroupedFormat(weights, groupSize: groupSize), head: headWeights, scaleChoice: scale,
             kernels: try CPUKernels(threads: threads))
         let progress = EvalProgress(unit: "MiB")
         let summary = try quantizer.write(to: output) { done, total in
@@ -72,7 +78,8 @@ struct QuantizeCommand: ModelUsing {
         if json {
             try Console.write(
                 JSONObject([
-                    "output": .string(output), "weights": .string(weights.rawValue), "group_size": .count(groupSize),
+                    "output": .string(output), "weights": .string(weights.rawValue),
+                    "head_weights": .string(headWeights.rawValue), "group_size": .count(groupSize),
                     "layers": .count(summary.layers), "source_bytes": .count(summary.sourceBytes),
                     "bytes": .count(summary.bytes),
                 ]))

@@ -42,7 +42,17 @@ struct QuantizeCommandTests {
         let finer = model.file("finer")
         _ = try Command.run(
             "quantize", "--model", model.path, "--output", finer, "--weights", "int8", "--group-size", "32")
-        let divergences = try [output, finer].map { path in
+        let coarser = model.file("coarser")
+        let coarse = try Command.run(
+            "quantize", "--model", model.path, "--output", coarser, "--weights", "int4", "--head-weights", "int4",
+            "--group-size", "32", "--json"
+        ).object()
+        #expect(coarse["head_weights"] == .string("int4") && made["head_weights"] == .string("int8"))
+        // The head's codes are half as many bytes.
+        let head = Int64(64 * ByteTokenizer.vocabulary.count) / 2
+        let saved = (made["bytes"]?.integerValue ?? 0) - (coarse["bytes"]?.integerValue ?? 0)
+        #expect(abs(saved - head) < 256, "\(saved) and not \(head)")
+        let divergences = try [output, finer, coarser].map { path in
             let scores = try Command.run(
                 "eval", "--model", path, "--base", model.path, "--corpus", corpus, "--chunk-length", "64",
                 "--no-evict", "--precision", "fp32", "--json"
@@ -51,6 +61,7 @@ struct QuantizeCommandTests {
         }
         // A step of 8 bits is a sixteenth of one of 4, and divergence goes with its square.
         #expect(divergences[1] > 0 && divergences[1] * 20 < divergences[0])
+        #expect(divergences[2] > divergences[0])
         let inspected = try Command.run("inspect", "--model", output, "--json").object()
         #expect(inspected["quantization"]?.objectValue?["format"] == .string("pack-quantized"))
         #expect(inspected["dms"]?.objectValue?["weights_sha256"]?.objectValue?["verified"] == .bool(true))
@@ -82,7 +93,8 @@ struct QuantizeCommandTests {
         let output = model.file("integers")
         for arguments in [
             ["--weights", "int3"], ["--weights", "int4", "--group-size", "16"], [],
-            ["--weights", "int8", "--scale", "guess"], ["--weights", "int8", "--threads", "0"],
+            ["--weights", "int8", "--head-weights", "bf16"], ["--weights", "int8", "--scale", "guess"],
+            ["--weights", "int8", "--threads", "0"],
         ] {
             let result = try Command.run(
                 ["quantize", "--model", model.path, "--output", output] + arguments, input: [])
@@ -97,9 +109,11 @@ struct QuantizeCommandTests {
 
     @Test("dms bench measures random weights of integers", arguments: ["int8", "int4"])
     func bench(type: String) throws {
-        func bytes(_ weights: String) throws -> Int64 {
+        func bytes(_ weights: String, _ more: String...) throws -> Int64 {
             let object = try Command.run(
-                "bench", "--shape", "tiny", "--context", "16", "--generate", "2", "--weights", weights, "--json"
+                ["bench", "--shape", "tiny", "--context", "16", "--generate", "2", "--weights", weights, "--json"]
+                    + more,
+                input: []
             ).object()
             let run = object["runs"]?.arrayValue?.first?.objectValue
             #expect(run?["weights"] == .string(weights))
@@ -112,5 +126,8 @@ struct QuantizeCommandTests {
         let expected: Double = integers / (128 * (layers + head))
         let ratio = Double(try bytes(type)) / Double(try bytes("bf16"))
         #expect(abs(ratio - expected) < 0.02)
+        #expect(try bytes(type) - bytes(type, "--head-weights", "int4") == 64_000)
+        let refused = try Command.run("bench", "--shape", "tiny", "--weights", "bf16", "--head-weights", "int4")
+        #expect(refused.status == 64 && refused.error.contains("--head-weights"))
     }
 }
