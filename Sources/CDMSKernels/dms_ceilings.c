@@ -174,6 +174,19 @@ DMS_TARGET_AVX2 static void dms_chain_avx2(size_t rounds) {
     dms_use(sums);
 }
 
+// What the kernel does for a vector: signs, sums of two products in 16 bits, of two of those in 32 bits, and a sum.
+DMS_TARGET_AVX2 static void dms_chain_int8_avx2(size_t rounds) {
+    __m256i sums[DMS_CHAINS], a = _mm256_set1_epi8(1), b = _mm256_set1_epi8(2), ones = _mm256_set1_epi16(1);
+    for (size_t s = 0; s < DMS_CHAINS; ++s) sums[s] = _mm256_set1_epi32((int)s);
+    for (size_t i = 0; i < rounds; ++i) {
+        for (size_t s = 0; s < DMS_CHAINS; ++s) {
+            __m256i pairs = _mm256_maddubs_epi16(a, _mm256_xor_si256(b, sums[s]));
+            sums[s] = _mm256_add_epi32(sums[s], _mm256_madd_epi16(pairs, ones));
+        }
+    }
+    dms_use(sums);
+}
+
 DMS_TARGET_AVX512 static void dms_chain_avx512(size_t rounds) {
     __m512 sums[DMS_CHAINS_512], factor = _mm512_set1_ps(0.5f), term = _mm512_set1_ps(1.0f);
     for (size_t s = 0; s < DMS_CHAINS_512; ++s) sums[s] = _mm512_set1_ps((float)s);
@@ -217,8 +230,12 @@ static void dms_chain_neon(size_t rounds) {
 static dms_chain dms_chain_for(dms_isa isa, dms_precision precision) {
     switch (isa) {
 #if defined(DMS_X86)
-    case DMS_ISA_AVX2: return (dms_chain){dms_chain_avx2, DMS_CHAINS * 8};
-    case DMS_ISA_AVX512: return (dms_chain){dms_chain_avx512, DMS_CHAINS_512 * 16};
+    case DMS_ISA_AVX2:
+        if (precision == DMS_PRECISION_INT8) return (dms_chain){dms_chain_int8_avx2, DMS_CHAINS * 32};
+        return (dms_chain){dms_chain_avx2, DMS_CHAINS * 8};
+    case DMS_ISA_AVX512:
+        if (precision == DMS_PRECISION_INT8) return (dms_chain){dms_chain_int8_avx2, DMS_CHAINS * 32};
+        return (dms_chain){dms_chain_avx512, DMS_CHAINS_512 * 16};
     case DMS_ISA_AVX512_BF16:
         if (precision == DMS_PRECISION_INT8) return (dms_chain){dms_chain_int8, DMS_CHAINS_512 * 64};
         if (precision == DMS_PRECISION_BF16) return (dms_chain){dms_chain_dot, DMS_CHAINS_512 * 32};

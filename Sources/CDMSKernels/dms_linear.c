@@ -325,13 +325,13 @@ size_t dms_linear_scratch_bytes(const dms_context *context, size_t rows, size_t 
 
 // Outputs that take the same path.
 static void dms_linear_alike(dms_context *context, const dms_linear_args *args) {
+    if (dms_is_in_panels(args->outputs->weight_type)) {
+        dms_int8_linear(context, context->linear->int8, args);
+        return;
+    }
     int grouped = dms_is_grouped(args->outputs->weight_type);
     if (dms_takes_tiles(context, args->precision, grouped)) {
         dms_tile_linear(context, context->linear->tiles, args);
-        return;
-    }
-    if (dms_is_in_panels(args->outputs->weight_type)) {
-        dms_int8_linear(context, context->linear->int8, args);
         return;
     }
     const dms_linear_path *path = dms_path(context, args->precision, grouped);

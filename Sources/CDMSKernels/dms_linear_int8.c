@@ -114,8 +114,10 @@ static void run_panel(const int8_pass_t *pass, const int8_region_t *region, size
                                 .count = DMS_MIN((size_t)DMS_INT8_GROUPS, pass->groups - g),
                                 .group = pass->group,
                                 .bits = pass->bits};
-        block.next = block.groups + block.count * pass->group_bytes;
-        block.next_bytes = DMS_MIN((size_t)(end - block.next), block.count * pass->group_bytes);
+        // Always as far ahead: the last block of a panel may be short.
+        size_t left = (size_t)(end - block.groups), ahead = DMS_MIN(DMS_INT8_GROUPS * pass->group_bytes, left);
+        block.next = block.groups + ahead;
+        block.next_bytes = DMS_MIN(left - ahead, block.count * pass->group_bytes);
         dms_int8_rows rows = rows_of(pass, region, g);
         pass->kernels->multiply(&block, &rows, sums);
     }

@@ -5,9 +5,9 @@
 // within a group can change a bit: a row is the same in every batch, and on every processor.
 //
 // Weights lie in panels (dms_panels.c) of DMS_INT8_OUTPUTS outputs, one panel behind the other. Of each group a panel
-// has the outputs' scales in BF16, then their codes: of 8 bits [four inputs][output][4]; of 4 bits
-// [eight inputs][output][4], where each byte has one of the first four inputs in its low half and one of the others in
-// its high half. So weights are read from end to end, whatever the rows, and used as they are read.
+// has the outputs' scales in BF16, then their codes: of 8 bits [inputs / 4][outputs][4 inputs]; of 4 bits
+// [inputs / 8][outputs][4 bytes], where a byte has one of the first four of eight inputs in its low half and the one four
+// later in its high half. So weights are read from end to end, whatever the rows, and used as they are read.
 #ifndef DMS_LINEAR_INT8_H
 #define DMS_LINEAR_INT8_H
 
@@ -19,7 +19,6 @@ enum {
     DMS_INT8_STEP_BYTES = DMS_INT8_STEP * DMS_INT8_OUTPUTS,
     DMS_INT8_SCALE_BYTES = 2 * DMS_INT8_OUTPUTS,
     DMS_INT8_GROUP_MIN = 32,
-    DMS_INT8_GROUP_MAX = 128,
     DMS_INT8_GROUPS = 16,            // of a block of inputs at most
     DMS_INT8_TINY = 0x0f800000,      // bits of 2^-96
     DMS_INT8_INFINITE = 0x7f800000,  // of infinity
@@ -67,8 +66,6 @@ extern const dms_int8_kernels dms_int8_kernels_portable;
 #if defined(DMS_X86)
 extern const dms_int8_kernels dms_int8_kernels_avx2;
 extern const dms_int8_kernels dms_int8_kernels_vnni;
-#elif defined(DMS_ARM)
-extern const dms_int8_kernels dms_int8_kernels_neon;
 #endif
 
 size_t dms_int8_scratch_bytes(const dms_context *context, const dms_int8_kernels *kernels, size_t rows,

@@ -23,26 +23,30 @@ DMS_FN __m256i broadcast_inputs(const int8_t *x) {
     return _mm256_set1_epi32(word);
 }
 
-// Codes of 8 bits less their offset are signed: magnitudes, and inputs that take their signs. Both products of a sum are
-// at most 128 * 127, which 16 bits hold.
-DMS_FN __m256i multiply_bytes(__m256i weights, __m256i magnitudes, __m256i inputs) {
-    return _mm256_maddubs_epi16(magnitudes, _mm256_sign_epi8(inputs, weights));
+// Sums of two products. Codes of 8 bits less their offset are signed: their magnitudes, and inputs that take their signs.
+// A sum is at most 2 * 128 * 127 = 32,512, which 16 bits hold.
+DMS_FN __m256i pairs_of_bytes(__m256i codes, __m256i inputs) {
+    __m256i weights = _mm256_xor_si256(codes, _mm256_set1_epi8(-128));
+    return _mm256_maddubs_epi16(_mm256_abs_epi8(weights), _mm256_sign_epi8(inputs, weights));
+}
+
+// Sums of two products of the low codes and two of the high ones: at most 4 * 15 * 127.
+DMS_FN __m256i pairs_of_nibbles(__m256i codes, __m256i low_inputs, __m256i high_inputs) {
+    const __m256i mask = _mm256_set1_epi8(15);
+    __m256i low = _mm256_and_si256(codes, mask), high = _mm256_and_si256(_mm256_srli_epi16(codes, 4), mask);
+    return _mm256_add_epi16(_mm256_maddubs_epi16(low, low_inputs), _mm256_maddubs_epi16(high, high_inputs));
 }
 
 DMS_FN void add_step(const int bits, const size_t count, const uint8_t *packed, const int8_t *x, size_t stride,
                      __m256i (*products)[DMS_INT8_VECTORS]) {
-    const __m256i ones = _mm256_set1_epi16(1), low = _mm256_set1_epi8(15), offset = _mm256_set1_epi8(-128);
+    const __m256i ones = _mm256_set1_epi16(1);
     for (size_t v = 0; v < DMS_INT8_VECTORS; ++v) {
         __m256i codes = _mm256_loadu_si256((const __m256i *)(packed + v * DMS_INT8_VECTOR_BYTES));
-        __m256i first = bits == 8 ? _mm256_xor_si256(codes, offset) : _mm256_and_si256(codes, low);
-        __m256i second = bits == 8 ? _mm256_abs_epi8(first) : _mm256_and_si256(_mm256_srli_epi16(codes, 4), low);
         for (size_t m = 0; m < count; ++m) {
             const int8_t *inputs = x + m * stride;
-            __m256i pairs =
-                bits == 8 ? multiply_bytes(first, second, broadcast_inputs(inputs))
-                          // Four products of at most 15 * 127.
-                          : _mm256_add_epi16(_mm256_maddubs_epi16(first, broadcast_inputs(inputs)),
-                                             _mm256_maddubs_epi16(second, broadcast_inputs(inputs + DMS_INT8_STEP)));
+            __m256i pairs = bits == 8 ? pairs_of_bytes(codes, broadcast_inputs(inputs))
+                                      : pairs_of_nibbles(codes, broadcast_inputs(inputs),
+                                                         broadcast_inputs(inputs + DMS_INT8_STEP));
             products[m][v] = _mm256_add_epi32(products[m][v], _mm256_madd_epi16(pairs, ones));
         }
     }
@@ -77,14 +81,15 @@ DMS_FN void multiply_rows(const int bits, const size_t count, const dms_int8_blo
                           size_t first, float *sums) {
     const size_t group_bytes = dms_int8_group_bytes(bits, block->group);
     // This tile's part of what comes next, and how much of it a group asks for.
-    const uint8_t *next = block->next + block->next_bytes * first / rows->count;
-    const uint8_t *end = block->next + block->next_bytes * (first + count) / rows->count;
-    const size_t share = dms_ceiling_divide((size_t)(end - next), block->count);
+    size_t next = block->next_bytes * first / rows->count;
+    const size_t end = block->next_bytes * (first + count) / rows->count;
+    const size_t share = dms_ceiling_divide(end - next, block->count);
     for (size_t g = 0; g < block->count; ++g) {
-        const uint8_t *until = DMS_MIN(next + share, end), *packed = block->groups + g * group_bytes;
+        const size_t until = DMS_MIN(next + share, end);
+        const uint8_t *packed = block->groups + g * group_bytes;
         const int8_t *x = rows->codes + first * rows->stride + g * block->group;
         const size_t at = first * rows->group_stride + g;
-        for (; next < until; next += DMS_CACHE_LINE) __builtin_prefetch(next, 0, 2);
+        for (; next < until; next += DMS_CACHE_LINE) __builtin_prefetch(block->next + next, 0, 2);
         add_group(bits, count, 0, rows, at, block->group, packed, x, sums + first * DMS_INT8_OUTPUTS);
         add_group(bits, count, 1, rows, at, block->group, packed, x, sums + first * DMS_INT8_OUTPUTS);
     }

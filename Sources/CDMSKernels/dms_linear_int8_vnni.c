@@ -93,9 +93,9 @@ DMS_FN const uint8_t *multiply_unit(const int bits, const size_t count, const ui
 DMS_FN void multiply_rows(const int bits, const size_t count, const dms_int8_block *block, const dms_int8_rows *rows,
                           size_t first, float *sums) {
     // This tile's part of what comes next, and how much of it a unit of inputs asks for.
-    const uint8_t *next = block->next + block->next_bytes * first / rows->count;
-    const uint8_t *end = block->next + block->next_bytes * (first + count) / rows->count;
-    const size_t share = dms_ceiling_divide((size_t)(end - next), block->count * block->group / DMS_INT8_GROUP_MIN);
+    size_t next = block->next_bytes * first / rows->count;
+    const size_t end = block->next_bytes * (first + count) / rows->count;
+    const size_t share = dms_ceiling_divide(end - next, block->count * block->group / DMS_INT8_GROUP_MIN);
     const uint8_t *packed = block->groups;
     const int8_t *x = rows->codes + first * rows->stride;
     vf totals[DMS_INT8_ROWS][DMS_INT8_VECTORS];
@@ -115,8 +115,8 @@ DMS_FN void multiply_rows(const int bits, const size_t count, const dms_int8_blo
         }
         packed += DMS_INT8_SCALE_BYTES;
         for (size_t k = 0; k < block->group; k += DMS_INT8_GROUP_MIN, x += DMS_INT8_GROUP_MIN) {
-            const uint8_t *until = DMS_MIN(next + share, end);
-            for (; next < until; next += DMS_CACHE_LINE) __builtin_prefetch(next, 0, 2);
+            const size_t until = DMS_MIN(next + share, end);
+            for (; next < until; next += DMS_CACHE_LINE) __builtin_prefetch(block->next + next, 0, 2);
             packed = multiply_unit(bits, count, packed, x, rows->stride, products);
         }
         for (size_t v = 0; v < DMS_INT8_VECTORS; ++v) {

@@ -15,7 +15,8 @@ public struct LoadedModel: Sendable {
     public let model: LlamaModel
     /// What opening it took.
     ///
-    /// Weights are mapped, not read, so most of their cost falls into the first pass.
+    /// Weights are mapped, not read, so most of their cost falls into the first pass; but for products of integers they
+    /// are read and laid out here.
     public let loadSeconds: Double
 
     /// Opens a checkpoint on the CPU.

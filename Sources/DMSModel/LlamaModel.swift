@@ -36,7 +36,6 @@ public final class LlamaModel: Sendable {
         kernels: any InferenceKernels
     ) throws {
         self.configuration = configuration
-        self.weights = try weights.arranged(for: precision, kernels: kernels)
         self.dms = dms
         self.precision = precision
         self.kernels = kernels
@@ -48,16 +47,18 @@ public final class LlamaModel: Sendable {
             configuration.hiddenSize, configuration.intermediateSize,
             configuration.headCount * configuration.headDimension)
         try kernels.reserveLinear(inputs: widest, precision: precision)
-        guard let dms else {
+        if let dms {
+            try GateAdapter.require(dms.source, in: weights)
+            do {
+                evictionHead = try EvictionHead(dms, shape: attentionShape)
+            } catch {
+                throw ModelError("\(error)")
+            }
+        } else {
             evictionHead = nil
-            return
         }
-        try GateAdapter.require(dms.source, in: weights)
-        do {
-            evictionHead = try EvictionHead(dms, shape: attentionShape)
-        } catch {
-            throw ModelError("\(error)")
-        }
+        // Last, as it may take seconds and gigabytes.
+        self.weights = try weights.arranged(for: precision, kernels: kernels)
     }
 
     /// Runs all layers over a batch.

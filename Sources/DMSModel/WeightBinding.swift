@@ -4,8 +4,9 @@ public import DMSTensor
 extension LlamaWeights {
     /// Binds a checkpoint's tensors to the graph.
     ///
-    /// Matrices are used where they are mapped, those of integers too. They are copied only where the precision asks for another type (F32 or
-    /// F16 files in BF16 precision) or the file does not align them.
+    /// Matrices are used where they are mapped, those of integers too. They are copied only where the precision asks for
+    /// another type (F32 or F16 files in BF16 precision) or the file does not align them. (For products of integers
+    /// ``LlamaModel`` lays them out anew.)
     ///
     /// - Throws: `CheckpointError` for missing, unexpected or mis-shaped tensors, ``MemoryError`` for copies that do not
     ///   fit.

@@ -29,8 +29,8 @@ public protocol InferenceKernels: AnyObject, Sendable {
     /// - Throws: ``MemoryError`` when the system has no such memory to give.
     func reserveLinear(inputs: Int, precision: Precision) throws(MemoryError)
 
-    /// A weight as products of a precision want it: the weight itself, or a copy of it. Who runs a model asks once, ahead,
-    /// and for a copy again has it as it is.
+    /// A weight as products of a precision want it: the weight itself, or a copy, which comes back unchanged when it is
+    /// given again. Who runs a model asks once, ahead.
     ///
     /// - Throws: ``MemoryError`` when the system has no memory for a copy.
     func arranged(_ weight: LinearWeight, for precision: Precision) throws(MemoryError) -> LinearWeight
@@ -93,11 +93,6 @@ public protocol InferenceKernels: AnyObject, Sendable {
 }
 
 extension InferenceKernels {
-    /// The weight itself, for a backend that multiplies weights as they lie.
-    public func arranged(_ weight: LinearWeight, for precision: Precision) throws(MemoryError) -> LinearWeight {
-        weight
-    }
-
     /// One after the other, for a backend without threads on the host.
     public func forEach(_ count: Int, _ body: @Sendable (Int) -> Void) {
         for index in 0..<count { body(index) }

@@ -9,7 +9,8 @@ public final class LinearWeight: @unchecked Sendable {
     /// Columns of the matrix: input features.
     public let inputs: Int
     public let format: WeightFormat
-    /// The first element, aligned to its type at least; of a grouped format the first code, aligned to 4 bytes.
+    /// The first element, aligned to its type at least; of a grouped format the first code, aligned to 4 bytes; of
+    /// panels their beginning.
     public let pointer: UnsafeRawPointer
     /// The BF16 scales of a grouped format, `[outputs, inputs / groupSize]`.
     public let scales: UnsafePointer<UInt16>?
@@ -48,6 +49,7 @@ public final class LinearWeight: @unchecked Sendable {
 
     /// The same matrix of grouped integers in panels, which hold its scales, too.
     init(panels: HostBuffer, of weight: LinearWeight, format: GroupedFormat) {
+        precondition(weight.format == .grouped(format), "panels of \(weight.format)")
         outputs = weight.outputs
         inputs = weight.inputs
         self.format = .panels(format)

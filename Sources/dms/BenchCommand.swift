@@ -122,12 +122,12 @@ struct BenchPlan {
         let source = try Self.source(options, compute, kernels)
         precision = source.precision
         weights = (source.weights.layers.first?.gate ?? source.weights.head).format
-        weightBytes = source.weights.bytesPerDecodeStep
         name = options.shape?.rawValue ?? options.model ?? ""
         let gate = try Self.gate(options, source)
         runner = try BenchmarkRunner(
             configuration: source.configuration, weights: source.weights, dms: source.dms, precision: precision,
             kernels: kernels, retention: gate?.configuration, eviction: gate?.control ?? .off)
+        weightBytes = runner.weightBytesPerStep
         var modes: [BenchmarkMode] = options.dense ? [.dense] : []
         modes += gate == nil ? [.noEvict] : [.noEvict, .dms]
         let kvType = cache.type(for: precision)

@@ -37,7 +37,7 @@ import Testing
             problem.weightOffset = seed % 5
             problem.fill(seed: UInt64(seed))
             let expected = problem.expected()
-            for isa in KernelContext.instructionSets {
+            for isa in KernelContext.linearInstructionSets {
                 let y = KernelContext.with(isa, threads: 2) { problem.run($0) }
                 let wrong = y.indices.first { !(abs(Double(y[$0]) - expected.y[$0]) <= expected.tolerance[$0]) }
                 if let wrong {
@@ -50,12 +50,13 @@ import Testing
     }
 
     @Test(arguments: 0..<formats.count) func bitsDoNotDependOnThreadsOrBatch(_ format: Int) {
-        var problem = problem(format, rows: 20, groups: 33, outputs: 13)
+        // More rows than a sweep has, and outputs for several tasks.
+        var problem = problem(format, rows: 40, groups: 17, outputs: 77)
         problem.hasBias = true
         problem.accumulates = true
         problem.fill(seed: 3)
         let placed = PlacedLinear(problem)
-        for isa in KernelContext.instructionSets {
+        for isa in KernelContext.linearInstructionSets {
             let all = bits(KernelContext.with(isa) { placed.run($0) })
             let threaded = bits(KernelContext.with(isa, threads: 3) { placed.run($0) })
             #expect(threaded == all, "\(isa.name), \(problem)")
@@ -84,9 +85,41 @@ import Testing
                 problem.accumulates = true
                 problem.fill(seed: UInt64(rows))
                 let expected = bits(KernelContext.with(DMS_ISA_PORTABLE) { problem.run($0) })
-                for isa in KernelContext.instructionSets {
+                for isa in KernelContext.linearInstructionSets {
                     let y = bits(KernelContext.with(isa, threads: 2) { problem.run($0) })
                     #expect(y == expected, "\(isa.name), \(problem)")
+                }
+                // The driver is the same for all of them: single rows on both sides of its cuts.
+                let placed = PlacedLinear(problem), stride = problem.yStride
+                KernelContext.with(DMS_ISA_PORTABLE) { context in
+                    for row in [0, 1, rows / 2 - 1, rows / 2, rows / 2 + 1, 511, 512, 1023, 1024] where 0..<rows ~= row
+                    {
+                        let alone = bits(placed.run(context, rows: row..<row + 1))
+                        #expect(alone == Array(expected[row * stride..<(row + 1) * stride]), "\(problem), row \(row)")
+                    }
+                }
+            }
+        }
+    }
+
+    /// The largest codes and inputs, of equal signs, must not overflow a sum of 16 bits on the way.
+    @Test(arguments: [DMS_GROUPED_INT8, DMS_GROUPED_INT4]) func sumsDoNotOverflow(_ type: dms_dtype) {
+        let codes: [UInt32] = type == DMS_GROUPED_INT8 ? [0, 255] : [0, 15]
+        let offset: Float = type == DMS_GROUPED_INT8 ? 128 : 8
+        for code in codes {
+            for sign: Float in [1, -1] {
+                var problem = LinearProblem(
+                    rows: 1, inputs: 128, outputs: 33, precision: DMS_PRECISION_INT8, type: type)
+                problem.group = 128
+                problem.fill(seed: 1)
+                for output in 0..<33 {
+                    problem.setScale(output, 0, bits: 0x3F80)
+                    for input in 0..<128 { problem.setWeight(output, input, bits: code) }
+                }
+                for input in 0..<128 { problem.setX(0, input, to: 127 * sign) }
+                for isa in KernelContext.linearInstructionSets {
+                    let y = KernelContext.with(isa) { problem.run($0) }
+                    #expect(y[0] == 128 * 127 * sign * (Float(code) - offset) && y[32] == y[0], "\(isa.name) \(code)")
                 }
             }
         }
@@ -108,7 +141,7 @@ import Testing
         problem.setX(0, 33, to: 2.5)
         problem.setX(0, 34, to: 3.5)
         problem.setX(0, 35, to: -2.5)
-        for isa in KernelContext.instructionSets {
+        for isa in KernelContext.linearInstructionSets {
             let y = KernelContext.with(isa) { problem.run($0) }
             #expect(y[0] == Float(127 + 2 + 4 - 2) * 100, "\(isa.name)")
         }
@@ -117,13 +150,17 @@ import Testing
     /// Layers of integers and of floats may read the same input in one call.
     @Test(arguments: [1, 7, 40]) func mixesWithFloats(_ rows: Int) {
         for precision in [DMS_PRECISION_FP32, DMS_PRECISION_BF16, DMS_PRECISION_INT8] {
-            var problems = [DMS_GROUPED_INT4, DMS_BF16, DMS_GROUPED_INT8, DMS_GROUPED_INT4].map { type in
-                LinearProblem(rows: rows, inputs: 640, outputs: 21, precision: precision, type: type, hasBias: true)
+            var problems = [
+                (DMS_GROUPED_INT4, 21), (DMS_BF16, 21), (DMS_GROUPED_INT8, 64), (DMS_GROUPED_INT8, 33),
+                (DMS_GROUPED_INT8, 1), (DMS_GROUPED_INT4, 5), (DMS_GROUPED_INT4, 21),
+            ].map { type, outputs in
+                LinearProblem(
+                    rows: rows, inputs: 640, outputs: outputs, precision: precision, type: type, hasBias: true)
             }
-            problems[3].group = 64
+            problems[6].group = 64
             for index in problems.indices { problems[index].fill(seed: 11) }
             for index in problems.indices { problems[index].takeInputs(of: problems[0]) }
-            for isa in KernelContext.instructionSets {
+            for isa in KernelContext.linearInstructionSets {
                 KernelContext.with(isa, threads: 2) { context in
                     let memory = TestMemory(), x = memory.copy(problems[0].x)
                     let ys = problems.map { memory.copy($0.initial) }
@@ -148,7 +185,7 @@ import Testing
             problem.fill(seed: 4)
             problem.setX(rows - 1, problem.inputs - 1, to: value)
             problem.setScale(4, 2, bits: 0x7FC0)
-            for isa in KernelContext.instructionSets {
+            for isa in KernelContext.linearInstructionSets {
                 let y = KernelContext.with(isa) { problem.run($0) }
                 for row in 0..<rows {
                     for column in 0..<6 {

@@ -21,7 +21,7 @@ struct ScratchTests {
         #expect(kernels.scratch(900).0 == before)
     }
 
-    @Test("a reservation covers linear layers of any number of rows", arguments: [Precision.fp32, .bf16])
+    @Test("a reservation covers linear layers of any number of rows", arguments: [Precision.fp32, .bf16, .int8])
     func linear(precision: Precision) throws {
         let kernels = try CPUKernels(threads: 1)
         #expect(throws: MemoryError.self) { try kernels.reserveLinear(inputs: Self.vast, precision: precision) }

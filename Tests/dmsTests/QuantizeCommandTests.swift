@@ -31,7 +31,7 @@ struct QuantizeCommandTests {
         ).object()
         #expect(made["layers"] == .integer(15) && made["group_size"] == .integer(32))
         #expect((made["bytes"]?.integerValue ?? .max) < (made["source_bytes"]?.integerValue ?? 0))
-        for precision in ["fp32", "bf16"] {
+        for precision in ["fp32", "bf16", "int8"] {
             let generated = try Command.run(
                 "generate", "hello", "--model", output, "--max-tokens", "4", "--precision", precision, "--json"
             ).object()

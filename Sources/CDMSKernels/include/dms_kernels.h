@@ -92,7 +92,7 @@ typedef enum dms_precision {
 
 // y[i][n] = (accumulate ? y[i][n] : 0) + (sum over k of x[i][k] * weight[n][k]) + (bias ? bias[n] : 0)
 typedef struct dms_linear_output {
-    const void *weight;  // [out_features][in_features], contiguous
+    const void *weight;  // [out_features][in_features], contiguous, or panels
     dms_dtype weight_type;
     const float *bias;  // [out_features] or NULL
     size_t out_features;
@@ -128,7 +128,8 @@ void dms_linear(dms_context *context, const dms_linear_args *args);
 void dms_quantize(dms_context *context, const float *weights, size_t rows, size_t inputs, dms_dtype type, size_t group,
                   int32_t searches, void *codes, uint16_t *scales);
 
-// Bytes of grouped weights laid out in panels.
+// Bytes of grouped weights laid out in panels, which want an even address and profit from one of 64 bytes. `type` is the
+// grouped type or that of the panels.
 size_t dms_panels_bytes(dms_dtype type, size_t outputs, size_t inputs, size_t group);
 // Lays grouped weights of a type out in panels: those of 8 bits become DMS_PANELS_INT8, those of 4 DMS_PANELS_INT4.
 void dms_pack_panels(dms_context *context, dms_dtype type, const void *codes, const uint16_t *scales, size_t outputs,
@@ -231,8 +232,9 @@ void dms_convert(dms_context *context, const void *source, dms_dtype source_type
 
 // Seconds to read `bytes` bytes once with every thread of the context.
 double dms_measure_read(dms_context *context, const void *memory, size_t bytes);
-// Seconds for `count` multiply-adds per thread from registers, in the products of a precision (INT8: of vectors, also where
-// there are tiles), or in FP32 where the kernels have none of them; *operations receives multiplications plus additions of all threads together.
+// Seconds for `count` multiply-adds per thread from registers, in the products of a precision (INT8: of vectors, also
+// where there are tiles), or in FP32 where the kernels have none of them; *operations receives multiplications plus
+// additions of all threads together.
 double dms_measure_arithmetic(dms_context *context, dms_precision precision, size_t count, double *operations);
 
 #ifdef __cplusplus

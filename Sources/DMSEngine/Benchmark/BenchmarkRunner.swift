@@ -38,6 +38,9 @@ public final class BenchmarkRunner {
             configuration: configuration, weights: weights, dms: dms, precision: precision, kernels: self.kernels)
     }
 
+    /// Bytes of weights that a step reads.
+    public var weightBytesPerStep: Int { model.weights.bytesPerDecodeStep }
+
     /// Does one workload; the prompt's tokens are random, and nothing depends on which they are.
     public func run(_ workload: BenchmarkWorkload) throws -> BenchmarkResult {
         let chunk = min(workload.prefillChunk, workload.context)
@@ -58,7 +61,7 @@ public final class BenchmarkRunner {
         let liveAfter = cache.liveBytes()
 
         let kvBytes = Double(liveBefore + liveAfter) / 2
-        result.decodeBytes = Double(workload.generate) * (Double(model.weights.bytesPerDecodeStep) + kvBytes)
+        result.decodeBytes = Double(workload.generate) * (Double(weightBytesPerStep) + kvBytes)
         result.kvLiveBytes = liveAfter
         result.kvAllocatedBytes = cache.allocatedBytes()
         result.kvDenseBytes =

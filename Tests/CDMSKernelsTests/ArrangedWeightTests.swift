@@ -1,0 +1,58 @@
+import Testing
+
+@testable import DMSTensor
+
+/// Weights laid out for a precision.
+@Suite("Arranged weights")
+struct ArrangedWeightTests {
+    private static func weight(_ format: GroupedFormat) throws -> LinearWeight {
+        let (outputs, inputs) = (5, 64)
+        let codes = try HostBuffer(byteCount: format.codeBytes(outputs: outputs, inputs: inputs))
+        for index in 0..<codes.byteCount {
+            codes.pointer.storeBytes(of: UInt8(truncatingIfNeeded: index * 37), toByteOffset: index, as: UInt8.self)
+        }
+        let scales = try HostBuffer(byteCount: format.scaleBytes(outputs: outputs, inputs: inputs))
+        let values = scales.pointer.assumingMemoryBound(to: UInt16.self)
+        for index in 0..<scales.byteCount / 2 { values[index] = 0x3C00 + UInt16(index) }
+        let bias = try HostBuffer(byteCount: outputs * 4)
+        for index in 0..<outputs {
+            bias.pointer.storeBytes(of: Float(index * 100), toByteOffset: index * 4, as: Float.self)
+        }
+        return LinearWeight(
+            outputs: outputs, inputs: inputs, format: format, pointer: UnsafeRawPointer(codes.pointer),
+            scales: UnsafePointer(values), bias: bias, owner: Owners(codes, scales))
+    }
+
+    private final class Owners {
+        let buffers: (HostBuffer, HostBuffer)
+        init(_ first: HostBuffer, _ second: HostBuffer) { buffers = (first, second) }
+    }
+
+    @Test("only products of integers want another layout, and have the bias and nearly the results of the others")
+    func layouts() throws {
+        for type in GroupedFormat.IntegerType.allCases {
+            let kernels = try CPUKernels(threads: 2)
+            let format = GroupedFormat(type, groupSize: 32)
+            let weight = try Self.weight(format)
+            #expect(try kernels.arranged(weight, for: .fp32) === weight)
+            #expect(try kernels.arranged(weight, for: .bf16) === weight)
+            let panels = try kernels.arranged(weight, for: .int8)
+            #expect(panels.format == .panels(format) && panels.scales == nil)
+            #expect(panels.format.name == type.rawValue && panels.format.groupSize == 32)
+            #expect(try kernels.arranged(panels, for: .int8) === panels)
+            let input = try Tensor(rows: 3, columns: 64)
+            for index in 0..<3 * 64 { input.pointer[index] = Float(index % 13) - 6 }
+            let exact = try Tensor(rows: 3, columns: 5)
+            let found = try Tensor(rows: 3, columns: 5)
+            kernels.linear(input.view, precision: .fp32, LinearTask(weight, into: exact.view))
+            kernels.linear(input.view, precision: .int8, LinearTask(panels, into: found.view))
+            for row in 0..<3 {
+                for column in 0..<5 {
+                    let (wanted, got) = (exact.view[row, column], found.view[row, column])
+                    #expect(abs(wanted - got) < 0.5, "\(type) \(row) \(column): \(got), not \(wanted)")
+                    #expect(abs(wanted - Float(column * 100)) < 50)
+                }
+            }
+        }
+    }
+}
