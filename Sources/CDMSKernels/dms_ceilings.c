@@ -206,7 +206,7 @@ DMS_TARGET_AVX512_BF16 static void dms_chain_dot(size_t rounds) {
     dms_use(sums);
 }
 
-DMS_TARGET_AVX512_BF16 static void dms_chain_int8(size_t rounds) {
+DMS_TARGET_AVX512_VNNI static void dms_chain_int8_vnni(size_t rounds) {
     __m512i sums[DMS_CHAINS_512], a = _mm512_set1_epi8(1), b = _mm512_set1_epi8(2);
     for (size_t s = 0; s < DMS_CHAINS_512; ++s) sums[s] = _mm512_set1_epi32((int)s);
     for (size_t i = 0; i < rounds; ++i) {
@@ -234,14 +234,17 @@ static dms_chain dms_chain_for(dms_isa isa, dms_precision precision) {
         if (precision == DMS_PRECISION_INT8) return (dms_chain){dms_chain_int8_avx2, DMS_CHAINS * 32};
         return (dms_chain){dms_chain_avx2, DMS_CHAINS * 8};
     case DMS_ISA_AVX512:
+        if (precision == DMS_PRECISION_INT8 && dms_has_vnni()) {
+            return (dms_chain){dms_chain_int8_vnni, DMS_CHAINS_512 * 64};
+        }
         if (precision == DMS_PRECISION_INT8) return (dms_chain){dms_chain_int8_avx2, DMS_CHAINS * 32};
         return (dms_chain){dms_chain_avx512, DMS_CHAINS_512 * 16};
     case DMS_ISA_AVX512_BF16:
-        if (precision == DMS_PRECISION_INT8) return (dms_chain){dms_chain_int8, DMS_CHAINS_512 * 64};
+        if (precision == DMS_PRECISION_INT8) return (dms_chain){dms_chain_int8_vnni, DMS_CHAINS_512 * 64};
         if (precision == DMS_PRECISION_BF16) return (dms_chain){dms_chain_dot, DMS_CHAINS_512 * 32};
         return (dms_chain){dms_chain_avx512, DMS_CHAINS_512 * 16};
     case DMS_ISA_AMX:
-        if (precision == DMS_PRECISION_INT8) return (dms_chain){dms_chain_int8, DMS_CHAINS_512 * 64};
+        if (precision == DMS_PRECISION_INT8) return (dms_chain){dms_chain_int8_vnni, DMS_CHAINS_512 * 64};
         if (precision == DMS_PRECISION_BF16) return (dms_chain){dms_chain_amx, DMS_CHAIN_AMX_PRODUCTS};
         return (dms_chain){dms_chain_avx512, DMS_CHAINS_512 * 16};
 #endif

@@ -30,6 +30,8 @@ static uint32_t dms_read_xcr0(void) {
 
 static int dms_has(uint32_t word, int bit) { return (int)(word >> bit & 1u); }
 
+int dms_has_vnni(void) { return dms_has(dms_read_cpuid(7, 0).ecx, 11); }
+
 static int dms_x86_has(dms_isa isa) {
     dms_cpuid one = dms_read_cpuid(1, 0);
     if (!dms_has(one.ecx, 27)) return 0;  // OSXSAVE: without it xgetbv traps
@@ -42,7 +44,7 @@ static int dms_x86_has(dms_isa isa) {
     if (isa == DMS_ISA_AVX2) return avx2;
     if (isa == DMS_ISA_AVX512) return avx512;
     // Every processor that multiplies BF16 has VNNI, too.
-    int bf16 = avx512 && dms_has(seven.ecx, 11) && seven.eax >= 1 && dms_has(dms_read_cpuid(7, 1).eax, 5);
+    int bf16 = avx512 && dms_has_vnni() && seven.eax >= 1 && dms_has(dms_read_cpuid(7, 1).eax, 5);
     if (isa == DMS_ISA_AVX512_BF16) return bf16;
     if (isa != DMS_ISA_AMX || !bf16 || (saved & DMS_XCR0_TILES) != DMS_XCR0_TILES) return 0;
     return dms_has(seven.edx, 22) && dms_has(seven.edx, 24) && dms_amx_available();  // AMX-BF16, AMX-TILE
@@ -93,6 +95,7 @@ dms_context *dms_context_new(dms_isa isa, int32_t threads) {
     context->matmul = dms_matmul_kernels_for(isa);
     context->training = dms_training_kernels_for(isa);
     context->soft_attention = dms_soft_attention_kernels_for(isa);
+    context->int8 = dms_int8_kernels_for(isa);
     context->pool = dms_pool_new(threads);
     if (!context->pool) {
         free(context);

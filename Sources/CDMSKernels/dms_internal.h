@@ -14,6 +14,7 @@ typedef struct dms_row_kernels dms_row_kernels;
 typedef struct dms_matmul_kernels dms_matmul_kernels;
 typedef struct dms_training_kernels dms_training_kernels;
 typedef struct dms_soft_attention_kernels dms_soft_attention_kernels;
+typedef struct dms_int8_kernels dms_int8_kernels;  // linear layers whose weights lie in panels
 
 const dms_linear_kernels *dms_linear_kernels_for(dms_isa isa);
 const dms_attention_kernels *dms_attention_kernels_for(dms_isa isa);
@@ -21,6 +22,10 @@ const dms_row_kernels *dms_row_kernels_for(dms_isa isa);
 const dms_matmul_kernels *dms_matmul_kernels_for(dms_isa isa);
 const dms_training_kernels *dms_training_kernels_for(dms_isa isa);
 const dms_soft_attention_kernels *dms_soft_attention_kernels_for(dms_isa isa);
+const dms_int8_kernels *dms_int8_kernels_for(dms_isa isa);
+
+// Whether this processor has AVX-512 VNNI, which some have without BF16.
+int dms_has_vnni(void);
 
 typedef struct dms_pool dms_pool;
 dms_pool *dms_pool_new(int32_t threads);
@@ -37,6 +42,7 @@ struct dms_context {
     const dms_matmul_kernels *matmul;
     const dms_training_kernels *training;
     const dms_soft_attention_kernels *soft_attention;
+    const dms_int8_kernels *int8;
 };
 
 #define DMS_MIN(a, b) ((a) < (b) ? (a) : (b))
@@ -68,8 +74,9 @@ static inline uint16_t dms_f32_to_bf16(float value) {
 #define DMS_X86 1
 #define DMS_TARGET_AVX2 __attribute__((target("avx2,fma,f16c")))
 #define DMS_TARGET_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")))
+#define DMS_TARGET_AVX512_VNNI __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")))
 #define DMS_TARGET_AVX512_BF16 \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx512vnni,avx2,fma,f16c")))
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")))
 #endif
 #if defined(__aarch64__)
 #define DMS_ARM 1

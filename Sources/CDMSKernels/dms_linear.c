@@ -318,7 +318,7 @@ size_t dms_linear_scratch_bytes(const dms_context *context, size_t rows, size_t 
                         ? dms_tile_scratch_bytes(context, rows, in_features)
                         : dms_path_scratch_bytes(context, dms_path(context, precision, 0), rows, in_features);
     size_t grouped = precision == DMS_PRECISION_INT8
-                         ? dms_int8_scratch_bytes(context, context->linear->int8, rows, in_features)
+                         ? dms_int8_scratch_bytes(context, context->int8, rows, in_features)
                          : dms_path_scratch_bytes(context, dms_path(context, precision, 1), rows, in_features);
     return DMS_MAX(floats, grouped);
 }
@@ -326,7 +326,7 @@ size_t dms_linear_scratch_bytes(const dms_context *context, size_t rows, size_t 
 // Outputs that take the same path.
 static void dms_linear_alike(dms_context *context, const dms_linear_args *args) {
     if (dms_is_in_panels(args->outputs->weight_type)) {
-        dms_int8_linear(context, context->linear->int8, args);
+        dms_int8_linear(context, context->int8, args);
         return;
     }
     int grouped = dms_is_grouped(args->outputs->weight_type);

@@ -53,14 +53,12 @@ typedef struct dms_linear_path {
 } dms_linear_path;
 
 typedef struct dms_tile_kernels dms_tile_kernels;
-typedef struct dms_int8_kernels dms_int8_kernels;
 
 struct dms_linear_kernels {
     dms_linear_path fp32;
     dms_linear_path bf16;
     const dms_tile_kernels *tiles;  // take BF16 weights in BF16 precision instead; or NULL
     const dms_linear_path *grouped;  // by dms_precision, but for INT8
-    const dms_int8_kernels *int8;    // take weights in panels
 };
 
 static inline int dms_is_grouped(dms_dtype type) { return type == DMS_GROUPED_INT8 || type == DMS_GROUPED_INT4; }

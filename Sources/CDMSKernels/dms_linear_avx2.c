@@ -94,7 +94,6 @@ DMS_FN vf dms_widen_codes(const int bits, dms_codes codes, const size_t step, dm
 enum { DMS_GROUPED_OUTPUTS = 4 };
 
 #include "dms_linear_grouped_body.h"
-#include "dms_linear_int8.h"
 
 // To BF16 and back, as dms_f32_to_bf16 rounds.
 DMS_FN __m256 dms_rounded(__m256 x) {
@@ -133,7 +132,6 @@ const dms_linear_kernels dms_linear_avx2 = {
              .prepare = dms_prepare_split,
              .panel = {NULL, dms_panel_split, NULL}},
     .grouped = dms_grouped_paths,
-    .int8 = &dms_int8_kernels_avx2,
 };
 
 #endif

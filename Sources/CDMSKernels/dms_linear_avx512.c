@@ -10,16 +10,14 @@
 #include "dms_linear_body.h"
 
 #include "dms_linear_grouped_body.h"
-#include "dms_linear_int8.h"
 
 const dms_linear_kernels dms_linear_avx512 = {
-    .fp32 = DMS_FP32_PATH, .bf16 = DMS_ROUNDED_PATH, .grouped = dms_grouped_paths, .int8 = &dms_int8_kernels_avx2};
+    .fp32 = DMS_FP32_PATH, .bf16 = DMS_ROUNDED_PATH, .grouped = dms_grouped_paths};
 
 const dms_linear_kernels dms_linear_amx = {
     .fp32 = DMS_FP32_PATH,
     .bf16 = DMS_ROUNDED_PATH,
     .grouped = dms_grouped_paths,
-    .int8 = &dms_int8_kernels_vnni,
     .tiles = &dms_tile_kernels_amx,
 };
 

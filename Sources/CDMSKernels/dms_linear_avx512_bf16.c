@@ -19,7 +19,6 @@
 
 // In FP32 with rounded inputs: a dot product of pairs would have to round the weights too.
 #include "dms_linear_grouped_body.h"
-#include "dms_linear_int8.h"
 
 DMS_TARGET static void dms_panel_pairs(const dms_panel *panel) { dms_panel_products(panel, DMS_PRODUCT_PAIRS); }
 
@@ -42,7 +41,6 @@ const dms_linear_kernels dms_linear_avx512_bf16 = {
              .prepare = dms_prepare_pairs,
              .panel = {NULL, dms_panel_pairs, NULL}},
     .grouped = dms_grouped_paths,
-    .int8 = &dms_int8_kernels_vnni,
 };
 
 #endif

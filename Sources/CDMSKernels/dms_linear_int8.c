@@ -19,6 +19,18 @@ enum {
     DMS_QUANTIZE_ELEMENTS = 32768,
 };
 
+const dms_int8_kernels *dms_int8_kernels_for(dms_isa isa) {
+    switch (isa) {
+#if defined(DMS_X86)
+    case DMS_ISA_AVX2: return &dms_int8_kernels_avx2;
+    case DMS_ISA_AVX512: return dms_has_vnni() ? &dms_int8_kernels_vnni : &dms_int8_kernels_avx2;
+    case DMS_ISA_AVX512_BF16:
+    case DMS_ISA_AMX: return &dms_int8_kernels_vnni;
+#endif
+    default: return &dms_int8_kernels_portable;
+    }
+}
+
 // One pass of a call: up to DMS_ROWS_PER_PASS rows.
 typedef struct {
     const dms_linear_args *args;

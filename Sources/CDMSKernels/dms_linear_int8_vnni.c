@@ -12,7 +12,7 @@
 // From here on everything may use the dot product.
 #undef DMS_FN
 #undef DMS_TARGET
-#define DMS_TARGET DMS_TARGET_AVX512_BF16
+#define DMS_TARGET DMS_TARGET_AVX512_VNNI
 #define DMS_FN static inline __attribute__((always_inline)) DMS_TARGET
 
 enum {

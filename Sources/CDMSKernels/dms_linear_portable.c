@@ -47,13 +47,11 @@ DMS_FN vf dms_widen_codes(const int bits, dms_codes codes, const size_t step, dm
 enum { DMS_GROUPED_OUTPUTS = DMS_TILE_OUTPUTS };
 
 #include "dms_linear_grouped_body.h"
-#include "dms_linear_int8.h"
 
 const dms_linear_kernels dms_linear_portable = {
-    .fp32 = DMS_FP32_PATH, .bf16 = DMS_ROUNDED_PATH, .grouped = dms_grouped_paths, .int8 = &dms_int8_kernels_portable};
+    .fp32 = DMS_FP32_PATH, .bf16 = DMS_ROUNDED_PATH, .grouped = dms_grouped_paths};
 
 const dms_linear_kernels dms_linear_portable_tiles = {.fp32 = DMS_FP32_PATH,
                                                       .bf16 = DMS_ROUNDED_PATH,
                                                       .grouped = dms_grouped_paths,
-                                                      .int8 = &dms_int8_kernels_portable,
                                                       .tiles = &dms_tile_kernels_portable};

@@ -44,8 +44,8 @@ typedef enum dms_isa {
     DMS_ISA_PORTABLE = 0,     // plain C; the twin every other version is tested against
     DMS_ISA_NEON = 1,         // AArch64
     DMS_ISA_AVX2 = 2,         // AVX2, FMA, F16C
-    DMS_ISA_AVX512 = 3,       // AVX-512 F, BW, DQ, VL
-    DMS_ISA_AVX512_BF16 = 4,  // the same with BF16 dot products
+    DMS_ISA_AVX512 = 3,       // AVX-512 F, BW, DQ, VL; VNNI for integers where there is
+    DMS_ISA_AVX512_BF16 = 4,  // the same with VNNI and BF16 dot products
     DMS_ISA_AMX = 5,          // the same with tiles of BF16
     // The portable version, whose linear layers take BF16 by the plan for tiles: never the best, for tests of that plan.
     DMS_ISA_PORTABLE_TILES = 6,
