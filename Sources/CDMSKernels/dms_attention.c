@@ -324,7 +324,8 @@ void dms_attention(dms_context *context, const dms_attention_args *args) {
 const dms_attention_kernels *dms_attention_kernels_for(dms_isa isa) {
     switch (isa) {
 #if DMS_X86
-    case DMS_ISA_AVX2: return &dms_attention_kernels_avx2;
+    case DMS_ISA_AVX2:
+    case DMS_ISA_AVX2_VNNI: return &dms_attention_kernels_avx2;
     case DMS_ISA_AVX512: return &dms_attention_kernels_avx512;
     case DMS_ISA_AVX512_BF16: return &dms_attention_kernels_avx512_bf16;
     // Where there are tiles, dot products of vectors are slower than multiply-adds.

@@ -15,7 +15,8 @@ enum {
 const dms_training_kernels *dms_training_kernels_for(dms_isa isa) {
     switch (isa) {
 #if DMS_X86
-    case DMS_ISA_AVX2: return &dms_training_avx2;
+    case DMS_ISA_AVX2:
+    case DMS_ISA_AVX2_VNNI: return &dms_training_avx2;
     case DMS_ISA_AVX512:
     case DMS_ISA_AVX512_BF16:
     case DMS_ISA_AMX: return &dms_training_avx512;

@@ -115,7 +115,8 @@ DMS_TARGET_AVX512 static void dms_read_avx512(const char *memory, size_t bytes) 
 static void (*dms_reader(dms_isa isa))(const char *, size_t) {
     switch (isa) {
 #if defined(DMS_X86)
-    case DMS_ISA_AVX2: return dms_read_avx2;
+    case DMS_ISA_AVX2:
+    case DMS_ISA_AVX2_VNNI: return dms_read_avx2;
     case DMS_ISA_AVX512:
     case DMS_ISA_AVX512_BF16:
     case DMS_ISA_AMX: return dms_read_avx512;
@@ -187,6 +188,15 @@ DMS_TARGET_AVX2 static void dms_chain_int8_avx2(size_t rounds) {
     dms_use(sums);
 }
 
+DMS_TARGET_AVX2_VNNI static void dms_chain_int8_avx2_vnni(size_t rounds) {
+    __m256i sums[DMS_CHAINS], a = _mm256_set1_epi8(1), b = _mm256_set1_epi8(2);
+    for (size_t s = 0; s < DMS_CHAINS; ++s) sums[s] = _mm256_set1_epi32((int)s);
+    for (size_t i = 0; i < rounds; ++i) {
+        for (size_t s = 0; s < DMS_CHAINS; ++s) sums[s] = _mm256_dpbusd_avx_epi32(sums[s], a, b);
+    }
+    dms_use(sums);
+}
+
 DMS_TARGET_AVX512 static void dms_chain_avx512(size_t rounds) {
     __m512 sums[DMS_CHAINS_512], factor = _mm512_set1_ps(0.5f), term = _mm512_set1_ps(1.0f);
     for (size_t s = 0; s < DMS_CHAINS_512; ++s) sums[s] = _mm512_set1_ps((float)s);
@@ -232,6 +242,9 @@ static dms_chain dms_chain_for(dms_isa isa, dms_precision precision) {
 #if defined(DMS_X86)
     case DMS_ISA_AVX2:
         if (precision == DMS_PRECISION_INT8) return (dms_chain){dms_chain_int8_avx2, DMS_CHAINS * 32};
+        return (dms_chain){dms_chain_avx2, DMS_CHAINS * 8};
+    case DMS_ISA_AVX2_VNNI:
+        if (precision == DMS_PRECISION_INT8) return (dms_chain){dms_chain_int8_avx2_vnni, DMS_CHAINS * 32};
         return (dms_chain){dms_chain_avx2, DMS_CHAINS * 8};
     case DMS_ISA_AVX512:
         if (precision == DMS_PRECISION_INT8 && dms_has_vnni()) {

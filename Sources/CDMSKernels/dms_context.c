@@ -42,6 +42,7 @@ static int dms_x86_has(dms_isa isa) {
     int avx512 = avx2 && (saved & DMS_XCR0_AVX512) == DMS_XCR0_AVX512 && dms_has(seven.ebx, 16) &&
                  dms_has(seven.ebx, 17) && dms_has(seven.ebx, 30) && dms_has(seven.ebx, 31);  // F, DQ, BW, VL
     if (isa == DMS_ISA_AVX2) return avx2;
+    if (isa == DMS_ISA_AVX2_VNNI) return avx2 && seven.eax >= 1 && dms_has(dms_read_cpuid(7, 1).eax, 4);
     if (isa == DMS_ISA_AVX512) return avx512;
     // Every processor that multiplies BF16 has VNNI, too.
     int bf16 = avx512 && dms_has_vnni() && seven.eax >= 1 && dms_has(dms_read_cpuid(7, 1).eax, 5);
@@ -73,6 +74,7 @@ const char *dms_isa_name(dms_isa isa) {
     case DMS_ISA_PORTABLE: return "portable";
     case DMS_ISA_NEON: return "neon";
     case DMS_ISA_AVX2: return "avx2";
+    case DMS_ISA_AVX2_VNNI: return "avx2-vnni";
     case DMS_ISA_AVX512: return "avx512";
     case DMS_ISA_AVX512_BF16: return "avx512-bf16";
     case DMS_ISA_AMX: return "amx";

@@ -73,6 +73,7 @@ static inline uint16_t dms_f32_to_bf16(float value) {
 #if defined(__x86_64__)
 #define DMS_X86 1
 #define DMS_TARGET_AVX2 __attribute__((target("avx2,fma,f16c")))
+#define DMS_TARGET_AVX2_VNNI __attribute__((target("avxvnni,avx2,fma,f16c")))
 #define DMS_TARGET_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")))
 #define DMS_TARGET_AVX512_VNNI __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")))
 #define DMS_TARGET_AVX512_BF16 \

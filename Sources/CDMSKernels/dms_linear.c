@@ -30,7 +30,8 @@ enum {
 const dms_linear_kernels *dms_linear_kernels_for(dms_isa isa) {
     switch (isa) {
 #if defined(DMS_X86)
-    case DMS_ISA_AVX2: return &dms_linear_avx2;
+    case DMS_ISA_AVX2:
+    case DMS_ISA_AVX2_VNNI: return &dms_linear_avx2;
     case DMS_ISA_AVX512: return &dms_linear_avx512;
     case DMS_ISA_AVX512_BF16: return &dms_linear_avx512_bf16;
     case DMS_ISA_AMX: return &dms_linear_amx;

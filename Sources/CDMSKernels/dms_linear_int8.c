@@ -23,6 +23,7 @@ const dms_int8_kernels *dms_int8_kernels_for(dms_isa isa) {
     switch (isa) {
 #if defined(DMS_X86)
     case DMS_ISA_AVX2: return &dms_int8_kernels_avx2;
+    case DMS_ISA_AVX2_VNNI: return &dms_int8_kernels_avx2_vnni;
     case DMS_ISA_AVX512: return dms_has_vnni() ? &dms_int8_kernels_vnni : &dms_int8_kernels_avx2;
     case DMS_ISA_AVX512_BF16:
     case DMS_ISA_AMX: return &dms_int8_kernels_vnni;

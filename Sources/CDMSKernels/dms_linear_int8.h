@@ -65,6 +65,7 @@ struct dms_int8_kernels {
 extern const dms_int8_kernels dms_int8_kernels_portable;
 #if defined(DMS_X86)
 extern const dms_int8_kernels dms_int8_kernels_avx2;
+extern const dms_int8_kernels dms_int8_kernels_avx2_vnni;
 extern const dms_int8_kernels dms_int8_kernels_vnni;
 #endif
 

@@ -24,7 +24,8 @@ enum {
 const dms_matmul_kernels *dms_matmul_kernels_for(dms_isa isa) {
     switch (isa) {
 #if DMS_X86
-    case DMS_ISA_AVX2: return &dms_matmul_avx2;
+    case DMS_ISA_AVX2:
+    case DMS_ISA_AVX2_VNNI: return &dms_matmul_avx2;
     case DMS_ISA_AVX512: return &dms_matmul_avx512;
     case DMS_ISA_AVX512_BF16: return &dms_matmul_avx512_bf16;
     // Where there are tiles, dot products of vectors are slower than multiply-adds.

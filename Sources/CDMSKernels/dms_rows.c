@@ -142,7 +142,8 @@ void dms_embedding(dms_context *context, const int32_t *ids, size_t rows, const 
 const dms_row_kernels *dms_row_kernels_for(dms_isa isa) {
     switch (isa) {
 #if DMS_X86
-    case DMS_ISA_AVX2: return &dms_row_kernels_avx2;
+    case DMS_ISA_AVX2:
+    case DMS_ISA_AVX2_VNNI: return &dms_row_kernels_avx2;
     case DMS_ISA_AVX512:
     case DMS_ISA_AVX512_BF16:
     case DMS_ISA_AMX: return &dms_row_kernels_avx512;

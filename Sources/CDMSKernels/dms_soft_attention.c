@@ -75,7 +75,8 @@ void dms_soft_attention(dms_context *context, const dms_soft_attention_args *arg
 const dms_soft_attention_kernels *dms_soft_attention_kernels_for(dms_isa isa) {
     switch (isa) {
 #if DMS_X86
-    case DMS_ISA_AVX2: return &dms_soft_attention_kernels_avx2;
+    case DMS_ISA_AVX2:
+    case DMS_ISA_AVX2_VNNI: return &dms_soft_attention_kernels_avx2;
     case DMS_ISA_AVX512:
     case DMS_ISA_AVX512_BF16:
     case DMS_ISA_AMX: return &dms_soft_attention_kernels_avx512;

@@ -61,6 +61,9 @@ public enum Precision: String, Sendable, Hashable, CaseIterable {
     /// Matrices of BF16 are multiplied as with ``bf16``.
     case int8
 
+    /// What keys and values are stored as unless something else is asked for.
+    public var cacheType: ScalarType { self == .fp32 ? .float32 : .bfloat16 }
+
     var kernelPrecision: dms_precision {
         switch self {
         case .fp32: DMS_PRECISION_FP32

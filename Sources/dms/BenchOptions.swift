@@ -42,7 +42,8 @@ struct BenchOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "bf16, fp32, int8 or int4: the type of the random weights. (default: the precision)", valueName: "type"))
+            "bf16, fp32, int8 or int4: the type of the random weights. (default: fp32 with "
+                + "--precision fp32, else bf16)", valueName: "type"))
     var weights: WeightType?
 
     @Option(
@@ -64,7 +65,7 @@ struct BenchOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "portable, neon, avx2, avx512, avx512-bf16 or amx: the kernels that run, to see what they are worth. "
+            "portable, neon, avx2, avx2-vnni, avx512, avx512-bf16 or amx: the kernels that run, to see what they are worth. "
                 + "(default: the fastest this processor has)", valueName: "name"))
     var instructionSet: CPUKernels.InstructionSet?
 

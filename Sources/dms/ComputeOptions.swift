@@ -54,10 +54,12 @@ enum KVType: String, CaseIterable, ExpressibleByArgument {
 struct CacheOptions: ParsableArguments {
     @Option(
         name: .customLong("kv-dtype"),
-        help: "What keys and values are stored as: fp32, bf16, fp8 (e4m3, scaled) or int8. (default: the precision)")
+        help: ArgumentHelp(
+            "What keys and values are stored as: fp32, bf16, fp8 (e4m3, scaled) or int8. "
+                + "(default: fp32 with --precision fp32, else bf16)"))
     var kvType: KVType?
 
     func type(for precision: Precision) -> ScalarType {
-        kvType?.scalar ?? (precision == .fp32 ? .float32 : .bfloat16)
+        kvType?.scalar ?? precision.cacheType
     }
 }

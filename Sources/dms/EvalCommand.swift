@@ -89,7 +89,7 @@ struct EvalCommand: ModelUsing {
         help: ArgumentHelp(
             """
             fp32, bf16, fp8 or int8: what keys and values are stored as; several, separated by commas, are compared, \
-            for wikitext. (default: the precision)
+            for wikitext. (default: fp32 with --precision fp32, else bf16)
             """, valueName: "types"))
     var kvTypes: KVTypeList?
 
@@ -156,6 +156,6 @@ struct EvalCommand: ModelUsing {
 
     /// The KV types asked for, the reported one first.
     var resolvedKVTypes: [ScalarType] {
-        kvTypes?.types.map(\.scalar) ?? [compute.precision == .fp32 ? .float32 : .bfloat16]
+        kvTypes?.types.map(\.scalar) ?? [compute.precision.cacheType]
     }
 }

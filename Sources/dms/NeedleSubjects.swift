@@ -19,7 +19,7 @@ enum NeedleSubjects {
             subjects.append(
                 Subject(
                     name: "base", runner: try ModelRunner(base, passLength: passLength),
-                    path: StrictPath(base, kvType: base.precision == .fp32 ? .float32 : .bfloat16), eviction: .off))
+                    path: StrictPath(base, kvType: base.precision.cacheType), eviction: .off))
         }
         return subjects
     }

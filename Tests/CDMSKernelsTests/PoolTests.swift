@@ -110,7 +110,9 @@ private final class Visits {
         #expect(KernelContext.instructionSets.last == dms_isa_best())
         #expect(
             (0..<UInt32(DMS_ISA_COUNT)).map { dms_isa(rawValue: $0).name }
-                == ["portable", "neon", "avx2", "avx512", "avx512-bf16", "amx", "portable-tiles"])
+                == [
+                    "portable", "neon", "avx2", "avx2-vnni", "avx512", "avx512-bf16", "amx", "portable-tiles",
+                ])
         // Each version includes the ones below it.
         if dms_isa_available(DMS_ISA_AMX) == 1 { #expect(dms_isa_available(DMS_ISA_AVX512_BF16) == 1) }
         if dms_isa_available(DMS_ISA_AVX512_BF16) == 1 { #expect(dms_isa_available(DMS_ISA_AVX512) == 1) }
@@ -123,7 +125,7 @@ private final class Visits {
     @Test func ceilings() {
         for isa in KernelContext.instructionSets {
             KernelContext.with(isa, threads: 2) { context in
-                for precision in [DMS_PRECISION_FP32, DMS_PRECISION_BF16] {
+                for precision in [DMS_PRECISION_FP32, DMS_PRECISION_BF16, DMS_PRECISION_INT8] {
                     var operations = 0.0
                     let seconds = dms_measure_arithmetic(context, precision, 2_000_000, &operations)
                     // Two operations of two million pairs on two threads, up to one more round of the loop.

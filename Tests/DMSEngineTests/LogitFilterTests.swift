@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import DMSEngine
@@ -77,12 +78,11 @@ private let goldens: [Golden] = [
 struct LogitFilterTests {
     @Test("Transformers keeps the same tokens with the same probabilities", arguments: goldens)
     private func matchesTransformers(golden: Golden) {
-        let candidates = golden.filtered()
+        var candidates = golden.filtered()
         #expect(candidates.ids == golden.kept)
-        let weights = candidates.weights()
-        let total = weights.reduce(0, +)
-        for (weight, expected) in zip(weights, golden.probabilities) {
-            #expect(abs(weight / total - expected) < 2e-6)
+        candidates.weigh()
+        for (weight, expected) in zip(candidates.weights, golden.probabilities) {
+            #expect(abs(Double(weight) / candidates.totalWeight - expected) < 2e-6)
         }
     }
 
@@ -113,7 +113,8 @@ struct LogitFilterTests {
 
         let p = draw.uniform(step: 10_001)
         candidates = Candidates(row)
-        let weights = candidates.weights()
+        candidates.weigh()
+        let weights = candidates.weights.map(Double.init)
         TopPFilter(p).apply(to: &candidates)
         // The definition from above: best first, until what is kept exceeds p.
         let order = row.indices.sorted { row[$0] > row[$1] || (row[$0] == row[$1] && $0 < $1) }
@@ -131,7 +132,31 @@ struct LogitFilterTests {
     func extremeTemperatures(temperature: Float) {
         var candidates = Candidates([-1e30, 4, 5, 1e30])
         TemperatureFilter(temperature).apply(to: &candidates)
-        #expect(candidates.weights().allSatisfy { $0.isFinite })
-        #expect(candidates.best == 3)
+        candidates.weigh()
+        #expect(candidates.weights.allSatisfy { (0...1).contains($0) })
+        #expect(candidates.weights[3] == 1 && candidates.best == 3)
+    }
+
+    @Test("weights are exponentials, in whole blocks and behind them")
+    func weights() {
+        let row = (0..<1000).map { Float($0) * -0.0937 } + [-86.9, -87.1, -1e30, -Float.greatestFiniteMagnitude, 0]
+        for count in [1, 2, 15, 16, 17, 31, 32, 33, row.count] {
+            var candidates = Candidates(Array(row.suffix(count)))
+            candidates.weigh()
+            #expect(candidates.weights.count == count)
+            for (weight, logit) in zip(candidates.weights, row.suffix(count)) {
+                let exact = exp(Double(logit))
+                #expect(abs(Double(weight) - exact) <= 3e-7 * exact + 2e-38, "exp(\(logit)) is \(weight)")
+            }
+            let sum = candidates.weights.reduce(0) { $0 + Double($1) }
+            #expect(abs(candidates.totalWeight - sum) < 1e-5)
+            // The position where sums pass a target, for targets between all of them.
+            var before = 0.0
+            for (index, weight) in candidates.weights.enumerated() where weight > 1e-3 {
+                before = candidates.weights[..<index].reduce(0) { $0 + Double($1) }
+                #expect(candidates.position(passing: before + Double(weight) / 2) == index)
+            }
+            #expect(candidates.position(passing: sum * 1.001) == nil)
+        }
     }
 }

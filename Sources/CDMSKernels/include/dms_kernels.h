@@ -44,20 +44,21 @@ typedef enum dms_isa {
     DMS_ISA_PORTABLE = 0,     // plain C; the twin every other version is tested against
     DMS_ISA_NEON = 1,         // AArch64
     DMS_ISA_AVX2 = 2,         // AVX2, FMA, F16C
-    DMS_ISA_AVX512 = 3,       // AVX-512 F, BW, DQ, VL; VNNI for integers where there is
-    DMS_ISA_AVX512_BF16 = 4,  // the same with VNNI and BF16 dot products
-    DMS_ISA_AMX = 5,          // the same with tiles of BF16
+    DMS_ISA_AVX2_VNNI = 3,    // the same with AVX-VNNI, for products of integers
+    DMS_ISA_AVX512 = 4,       // AVX-512 F, BW, DQ, VL; VNNI for products of integers where there is
+    DMS_ISA_AVX512_BF16 = 5,  // the same with VNNI and BF16 dot products
+    DMS_ISA_AMX = 6,          // the same with tiles of BF16
     // The portable version, whose linear layers take BF16 by the plan for tiles: never the best, for tests of that plan.
-    DMS_ISA_PORTABLE_TILES = 6,
+    DMS_ISA_PORTABLE_TILES = 7,
 } dms_isa;
 
-enum { DMS_ISA_COUNT = 7 };
+enum { DMS_ISA_COUNT = 8 };
 
 // 1 when this processor and operating system can run the version, else 0.
 int32_t dms_isa_available(dms_isa isa);
 // The fastest version available.
 dms_isa dms_isa_best(void);
-// "portable", "neon", "avx2", "avx512", "avx512-bf16", "amx", "portable-tiles".
+// "portable", "neon", "avx2", "avx2-vnni", "avx512", "avx512-bf16", "amx", "portable-tiles".
 const char *dms_isa_name(dms_isa isa);
 
 // MARK: Context: a table of kernels and a fork-join thread pool

@@ -1,11 +1,5 @@
 import DMSGrammar
 
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
-
 /// The tokens that may still be chosen, in ascending order of id, and their logits.
 ///
 /// Filters remove tokens from the list, so that each works on what the one before it left.
@@ -14,6 +8,8 @@ public struct Candidates: Sendable {
     public private(set) var ids: [Int32] = []
     /// Their logits.
     public private(set) var logits: [Float] = []
+    /// `exp(logit − largest logit)` of each, its probability but for a common factor, as of the last ``weigh()``.
+    private(set) var weights: [Float] = []
 
     /// No candidates.
     public init() {}
@@ -53,16 +49,46 @@ public struct Candidates: Sendable {
         logits.withUnsafeBufferPointer(\.largestIndex)
     }
 
-    /// `exp(logit − largest logit)` of each candidate: its probability but for a common factor.
-    func weights() -> [Double] {
-        let largest = Double(logits[best])
-        return logits.map { exp(Double($0) - largest) }
+    /// Brings ``weights`` up to date.
+    mutating func weigh() {
+        if weights.count != count {
+            weights.removeAll(keepingCapacity: true)
+            weights.append(contentsOf: repeatElement(0, count: count))
+        }
+        let largest = logits[best]
+        let source = logits
+        weights.withUnsafeMutableBufferPointer { weights in
+            source.withUnsafeBufferPointer { $0.exponentials(less: largest, into: weights) }
+        }
     }
 
-    /// Removes what `isKept` refuses; its argument is a position in the list.
-    mutating func keep(where isKept: (Int) -> Bool) {
+    /// The sum of ``weights``.
+    var totalWeight: Double { weights.withUnsafeBufferPointer(\.total) }
+
+    /// The position at which the sum of ``weights`` passes a number, or `nil` where it never does.
+    func position(passing target: Double) -> Int? { weights.withUnsafeBufferPointer { $0.position(passing: target) } }
+
+    /// Keeps what is at least so large.
+    mutating func keepLogits(from limit: Float) {
+        keep { _, logit in logit >= limit }
+    }
+
+    /// Keeps what weighs more than a limit, and of what weighs as much all but so many, the last ones.
+    ///
+    /// ``weights`` are up to date, and out of date afterwards.
+    mutating func keepWeights(above limit: Float, droppingOfEqual dropped: Int) {
+        let weights = weights
+        var equal = weights.reduce(0) { $0 + ($1 == limit ? 1 : 0) } - dropped
+        keep { index, _ in
+            if weights[index] == limit { equal -= 1 }
+            return weights[index] > limit || (weights[index] == limit && equal >= 0)
+        }
+    }
+
+    /// Removes what `isKept`, given a position and the logit there, refuses.
+    private mutating func keep(where isKept: (Int, Float) -> Bool) {
         var kept = 0
-        for index in ids.indices where isKept(index) {
+        for index in ids.indices where isKept(index, logits[index]) {
             ids[kept] = ids[index]
             logits[kept] = logits[index]
             kept += 1

@@ -13,7 +13,7 @@ public struct MinPFilter: LogitFilter {
     /// Removes tokens that are too unlikely.
     public func apply(to candidates: inout Candidates) {
         // Weights are relative to the best, which has 1.
-        let weights = candidates.weights()
-        candidates.keep { weights[$0] >= fraction }
+        candidates.weigh()
+        candidates.keepWeights(above: Float(fraction), droppingOfEqual: 0)
     }
 }

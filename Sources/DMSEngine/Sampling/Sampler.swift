@@ -71,16 +71,11 @@ public struct Sampler: Sendable {
     }
 
     /// Inverse transform over the candidates in order of id.
-    private func drawn(step: Int) -> Int {
-        let weights = candidates.weights()
-        let target = draw.uniform(step: step) * weights.reduce(0, +)
-        var cumulative = 0.0
-        for (index, weight) in weights.enumerated() {
-            cumulative += weight
-            if cumulative > target { return index }
-        }
+    private mutating func drawn(step: Int) -> Int {
+        candidates.weigh()
+        let target = draw.uniform(step: step) * candidates.totalWeight
         // Rounding can leave the target a hair above the last sum.
-        return candidates.best
+        return candidates.position(passing: target) ?? candidates.best
     }
 }
 

@@ -14,9 +14,7 @@ public struct TopKFilter: LogitFilter {
     /// Removes all but the best, and what ties with the last of them.
     public func apply(to candidates: inout Candidates) {
         if candidates.count <= count { return }
-        let limit = smallestKept(candidates.logits)
-        let logits = candidates.logits
-        candidates.keep { logits[$0] >= limit }
+        candidates.keepLogits(from: smallestKept(candidates.logits))
     }
 
     /// The k-th largest value, by way of a heap of k values with the smallest on top: O(n log k).

@@ -13,27 +13,41 @@ public struct TopPFilter: LogitFilter {
         self.probability = probability
     }
 
-    /// Removes the unlikely rest.
+    /// Removes the unlikely rest: O(n), by sums of weights that begin with the same bits.
     public func apply(to candidates: inout Candidates) {
-        let weights = candidates.weights()
-        let removable = (1 - probability) * weights.reduce(0, +)
-        // All tokens below an equal share of what may be removed go for certain; only the rest needs sorting, some
-        // hundreds of a vocabulary of 128,256.
-        let share = removable / Double(weights.count)
+        candidates.weigh()
+        let removable = (1 - probability) * candidates.totalWeight
+        let weights = candidates.weights
+        // The bits of positive numbers order like the numbers. From the high bits to the low ones: how much weighs less
+        // than the weight that no longer goes as a whole.
         var removed = 0.0
-        var order: [Int] = []
-        for (index, weight) in weights.enumerated() {
-            if weight <= share { removed += weight } else { order.append(index) }
+        var prefix: UInt32 = 0
+        for (shift, width) in Self.digits {
+            var sums = [Double](repeating: 0, count: 1 << width)
+            let digit = UInt32(1) << UInt32(width) - 1
+            for weight in weights where weight.bitPattern >> UInt32(shift + width) == prefix {
+                sums[Int(weight.bitPattern >> UInt32(shift) & digit)] += Double(weight)
+            }
+            // Nothing weighs more than the best.
+            let last = Int(min(Float(1).bitPattern >> UInt32(shift) &- prefix << UInt32(width), digit))
+            var next = 0
+            while next < last, removed + sums[next] <= removable {
+                removed += sums[next]
+                next += 1
+            }
+            prefix = prefix << UInt32(width) | UInt32(next)
         }
-        order.sort { weights[$0] < weights[$1] || (weights[$0] == weights[$1] && $0 > $1) }
-        var isKept = weights.map { $0 > share }
-        for index in order.dropLast() {
-            removed += weights[index]
-            if removed > removable { break }
-            isKept[index] = false
+        let limit = Float(bitPattern: prefix)
+        let (equal, larger) = weights.reduce((0, 0)) { ($0.0 + ($1 == limit ? 1 : 0), $0.1 + ($1 > limit ? 1 : 0)) }
+        var dropped = 0
+        // The best always stays.
+        while dropped < (larger == 0 ? equal - 1 : equal), removed + Double(limit) <= removable {
+            removed += Double(limit)
+            dropped += 1
         }
-        // With p = 0 an equal share can be the best token's own weight.
-        isKept[candidates.best] = true
-        candidates.keep { isKept[$0] }
+        candidates.keepWeights(above: limit, droppingOfEqual: dropped)
     }
+
+    /// Bits of a weight, which is at most 1: where each part begins, and how many it has.
+    private static let digits = [(shift: 19, width: 13), (8, 11), (0, 8)]
 }

@@ -37,7 +37,7 @@ extension Engine {
         _ loaded: LoadedModel, configuration: EngineConfiguration? = nil, sessions: SessionFolder? = nil,
         eviction: EvictionControl = .model
     ) throws {
-        let type: ScalarType = loaded.model.precision == .fp32 ? .float32 : .bfloat16
+        let type = loaded.model.precision.cacheType
         try self.init(
             loaded.model, tokenizer: loaded.tokenizer, generation: loaded.directory.generationConfiguration,
             configuration: configuration ?? EngineConfiguration(kvType: type), sessions: sessions, eviction: eviction)

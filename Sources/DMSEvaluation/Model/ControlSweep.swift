@@ -80,7 +80,7 @@ public struct ControlSweep: Sendable {
         var plans: [Plan] = []
         if let base {
             let baseRunner = try ModelRunner(base.model, passLength: runner.passLength)
-            let type: ScalarType = base.model.precision == .fp32 ? .float32 : .bfloat16
+            let type = base.model.precision.cacheType
             let subject = Subject(
                 name: base.name, runner: baseRunner, path: StrictPath(base.model, kvType: type), eviction: .off)
             plans.append((.base, nil, false, subject))

@@ -135,7 +135,7 @@ public final class ModelEvaluation {
             guard let baseRunner else { preconditionFailure("a base that was not given") }
             return Subject(
                 name: names.base, runner: baseRunner,
-                path: StrictPath(baseRunner.model, kvType: baseRunner.model.precision == .fp32 ? .float32 : .bfloat16),
+                path: StrictPath(baseRunner.model, kvType: baseRunner.model.precision.cacheType),
                 eviction: .off)
         case .model(let path, let kvType, let evicts):
             return Subject(

@@ -15,20 +15,24 @@ public final class CPUKernels: InferenceKernels, @unchecked Sendable {
         public static let neon = InstructionSet(value: DMS_ISA_NEON)
         /// x86-64 with AVX2 and FMA.
         public static let avx2 = InstructionSet(value: DMS_ISA_AVX2)
+        /// The same with AVX-VNNI, for products of integers.
+        public static let avx2VNNI = InstructionSet(value: DMS_ISA_AVX2_VNNI)
         /// x86-64 with AVX-512.
         public static let avx512 = InstructionSet(value: DMS_ISA_AVX512)
         /// x86-64 with AVX-512 and its BF16 dot products.
         public static let avx512BF16 = InstructionSet(value: DMS_ISA_AVX512_BF16)
         /// The same, and matrix tiles of BF16 for linear layers.
         public static let amx = InstructionSet(value: DMS_ISA_AMX)
-        public static let allCases: [InstructionSet] = [.portable, .neon, .avx2, .avx512, .avx512BF16, .amx]
+        public static let allCases: [InstructionSet] = [
+            .portable, .neon, .avx2, .avx2VNNI, .avx512, .avx512BF16, .amx,
+        ]
 
         /// The fastest that this processor runs.
         public static var best: InstructionSet { InstructionSet(value: dms_isa_best()) }
         /// Whether this processor runs it.
         public var isAvailable: Bool { dms_isa_available(value) != 0 }
         /// Whether products of ``Precision/int8`` are faster than others, and not only as right.
-        public var multipliesIntegers: Bool { [.avx2, .avx512, .avx512BF16, .amx].contains(self) }
+        public var multipliesIntegers: Bool { ![.portable, .neon].contains(self) }
         public var description: String { String(cString: dms_isa_name(value)) }
 
         public static func == (left: Self, right: Self) -> Bool { left.value.rawValue == right.value.rawValue }
