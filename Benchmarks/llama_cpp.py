@@ -43,7 +43,10 @@ def arguments():
     parser.add_argument("--batch-context", type=int, default=8192, help="tokens before each of them (default: 8192)")
     parser.add_argument("--folder", default=tempfile.gettempdir(), help="for the peer's weights")
     parser.add_argument("--json", action="store_true")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.head_weights and options.weights == "bf16":
+        parser.error("--head-weights is for --weights int8 and int4")
+    return options
 
 
 def outputs_of(command):

@@ -1,12 +1,13 @@
-"""Every figure of docs/benchmarks.md that concerns speed, for this machine: one command.
+"""The tables of docs/benchmarks.md that have peers, and what one more context costs, for this machine: one command.
 
 Usage: table.py [options] PATH_TO_DMS
 
 Prints tables in Markdown as they are done, each from the script that it names: dms beside llama.cpp (--llama, a folder
 with llama-bench and llama-batched-bench), products and training beside PyTorch (where this Python has torch; training
 needs --model and --corpus), the first token (--tokenizer), and what one more context costs. What is not there is left out
-and said. Sides take turns, figures are medians with the smallest and the largest behind them. With all of it, some
-hours: most are the peers' prefills of 8192 tokens. Nothing else should run meanwhile.
+and said. Sides take turns; figures are medians with the smallest and the largest behind them, in training every run.
+With all of it, some hours: most are the peers' prefills of 8192 tokens. Nothing else should run meanwhile. http-load.py
+and `dms bench` itself measure more.
 """
 import argparse
 import importlib.util

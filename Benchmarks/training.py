@@ -44,7 +44,7 @@ def run_dms(options, verb, precision, context, batch, dense_steps=1):
             arguments = ["--config", str(model / "config.json"), "--tokenizer", str(model / "tokenizer.json")]
             arguments += ["--steps", str(options.steps + 2)]
         else:
-            arguments = ["--model", options.model, "--window", "64", "--target-ratio", str(options.steps + 2)]
+            arguments = ["--model", options.model, "--window", "64", "--target-ratio", str(options.steps + 3)]
             arguments += ["--zeroing-steps", str(dense_steps), "--steps-per-ratio", "1", "--gradient-accumulation", "1"]
         _, peak = measured([options.dms, verb, *arguments, *common])
         steps = [json.loads(line) for line in (output / "training" / "steps.jsonl").read_text().splitlines()]

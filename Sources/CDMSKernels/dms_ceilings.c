@@ -175,7 +175,7 @@ DMS_TARGET_AVX2 static void dms_chain_avx2(size_t rounds) {
     dms_use(sums);
 }
 
-// What the kernel does for a vector: signs, sums of two products in 16 bits, of two of those in 32 bits, and a sum.
+// What the kernel does for a vector of 8-bit codes (two of 4 bits share the last steps): signs, sums of two products in 16 bits, of two of those in 32 bits, and a sum.
 DMS_TARGET_AVX2 static void dms_chain_int8_avx2(size_t rounds) {
     __m256i sums[DMS_CHAINS], a = _mm256_set1_epi8(1), b = _mm256_set1_epi8(2), ones = _mm256_set1_epi16(1);
     for (size_t s = 0; s < DMS_CHAINS; ++s) sums[s] = _mm256_set1_epi32((int)s);

@@ -85,7 +85,7 @@ static void dms_convert_task(void *info, size_t index, size_t worker) {
         return;
     }
 #if defined(DMS_X86)
-    if (c->isa >= DMS_ISA_AVX2) {
+    if (c->isa >= DMS_ISA_AVX2 && c->isa <= DMS_ISA_AMX) {
         dms_convert_avx2(c, begin, end);
         return;
     }

@@ -117,6 +117,7 @@ private final class Visits {
         if dms_isa_available(DMS_ISA_AMX) == 1 { #expect(dms_isa_available(DMS_ISA_AVX512_BF16) == 1) }
         if dms_isa_available(DMS_ISA_AVX512_BF16) == 1 { #expect(dms_isa_available(DMS_ISA_AVX512) == 1) }
         if dms_isa_available(DMS_ISA_AVX512) == 1 { #expect(dms_isa_available(DMS_ISA_AVX2) == 1) }
+        if dms_isa_available(DMS_ISA_AVX2_VNNI) == 1 { #expect(dms_isa_available(DMS_ISA_AVX2) == 1) }
         for isa in KernelContext.instructionSets {
             KernelContext.with(isa) { #expect(dms_context_isa($0) == isa) }
         }

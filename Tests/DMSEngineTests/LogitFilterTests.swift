@@ -137,6 +137,29 @@ struct LogitFilterTests {
         #expect(candidates.weights[3] == 1 && candidates.best == 3)
     }
 
+    @Test("the best stays, whatever floats make of weights")
+    func bestStays() {
+        // Both weigh 1.
+        let row: [Float] = [0.1, Float(0.1).nextUp, -200]
+        for p in [0, 0.3] {
+            var candidates = Candidates(row)
+            TopPFilter(p).apply(to: &candidates)
+            #expect(candidates.ids.contains(1) && !candidates.ids.contains(2))
+        }
+        var candidates = Candidates([7])
+        TopPFilter(0).apply(to: &candidates)
+        #expect(candidates.ids == [0])
+        candidates = Candidates([-300, -200, 0, -300])
+        TopPFilter(0.999).apply(to: &candidates)
+        #expect(candidates.ids == [2])
+        candidates.weigh()
+        #expect(candidates.position(passing: 0) == 0)
+        candidates = Candidates([Float](repeating: -1000, count: 40) + [0] + [Float](repeating: -1000, count: 40))
+        candidates.weigh()
+        #expect(candidates.position(passing: 0) == 40)
+        #expect(candidates.position(passing: 1) == nil)
+    }
+
     @Test("weights are exponentials, in whole blocks and behind them")
     func weights() {
         let row = (0..<1000).map { Float($0) * -0.0937 } + [-86.9, -87.1, -1e30, -Float.greatestFiniteMagnitude, 0]

@@ -8,9 +8,12 @@ typedef struct grouped_shape {
     dms_dtype type;
 } grouped_shape;
 
+static int is_in_panels(const grouped_shape *s) { return s->precision == DMS_PRECISION_INT8; }
+
 static void run(dms_context *context, const grouped_shape *s, const float *x, size_t rows, const void *codes,
                 const uint16_t *scales, float *y) {
-    dms_linear_output output = {.weight = codes, .weight_type = s->type, .out_features = s->outputs, .y = y,
+    dms_dtype panels = s->type == DMS_GROUPED_INT8 ? DMS_PANELS_INT8 : DMS_PANELS_INT4;
+    dms_linear_output output = {.weight = codes, .weight_type = is_in_panels(s) ? panels : s->type, .out_features = s->outputs, .y = y,
                                 .y_stride = s->outputs + 3, .scales = scales, .group = s->group};
     size_t bytes = dms_linear_scratch_bytes(context, rows, s->inputs, s->precision);
     void *scratch = memory(bytes);
@@ -31,6 +34,16 @@ static void check(const grouped_shape *s) {
     dms_quantize(portable, wide, s->outputs, s->inputs, s->type, s->group, 1, other, more);
     expect_equal("quantize, codes", shape, codes, other, weights);
     expect_equal("quantize, scales", shape, scales, more, weights * 2);
+    if (is_in_panels(s)) {
+        size_t bytes = dms_panels_bytes(s->type, s->outputs, s->inputs, s->group);
+        void *panels = memory(bytes), *twin = memory(bytes);
+        dms_pack_panels(neon_threads, s->type, codes, scales, s->outputs, s->inputs, s->group, panels);
+        dms_pack_panels(portable, s->type, codes, scales, s->outputs, s->inputs, s->group, twin);
+        expect_equal("panels", shape, panels, twin, bytes);
+        free(twin);
+        free(codes);
+        codes = panels;
+    }
     float *a = memory(count * 4), *b = memory(count * 4), *c = memory(count * 4);
     run(neon, s, x, s->rows, codes, scales, a);
     run(portable, s, x, s->rows, codes, scales, b);

@@ -11,7 +11,7 @@ public struct SamplingParameters: Sendable, Hashable {
     public let temperature: Float
     /// Keeps the k best tokens and those that tie with the last of them; `nil` keeps all.
     public let topK: Int?
-    /// Keeps the smallest set of best tokens whose probability exceeds this; 1 keeps all.
+    /// Keeps the smallest set of best tokens whose probability reaches this; 1 keeps all.
     public let topP: Double
     /// Keeps tokens at least this likely relative to the best; 0 keeps all.
     public let minP: Double

@@ -1,4 +1,4 @@
-/// Nucleus sampling: keeps the smallest set of best tokens whose probability exceeds p (Holtzman et al., "The Curious
+/// Nucleus sampling: keeps the smallest set of best tokens whose probability reaches p (Holtzman et al., "The Curious
 /// Case of Neural Text Degeneration", arXiv 1904.09751).
 ///
 /// As in Transformers, tokens are removed from the least likely up while the probability removed stays at most 1 − p,
@@ -38,10 +38,9 @@ public struct TopPFilter: LogitFilter {
             prefix = prefix << UInt32(width) | UInt32(next)
         }
         let limit = Float(bitPattern: prefix)
-        let (equal, larger) = weights.reduce((0, 0)) { ($0.0 + ($1 == limit ? 1 : 0), $0.1 + ($1 > limit ? 1 : 0)) }
+        let equal = weights.reduce(0) { $0 + ($1 == limit ? 1 : 0) }
         var dropped = 0
-        // The best always stays.
-        while dropped < (larger == 0 ? equal - 1 : equal), removed + Double(limit) <= removable {
+        while dropped < equal, removed + Double(limit) <= removable {
             removed += Double(limit)
             dropped += 1
         }
