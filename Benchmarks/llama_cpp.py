@@ -112,7 +112,8 @@ def run_peer(options, weights, figures):
             size = options.sequences * (options.batch_context + 2 * options.generate)
             command = [os.path.join(options.peer, "llama-batched-bench"), "-m", weights, "-t", str(options.threads),
                        "-c", str(size), "-b", "2048", "-npp", str(options.batch_context), "-ntg", generate, "-npl",
-                       str(options.sequences), "-fa", "on" if flash == "1" else "off", "--output-format", "jsonl"]
+                       str(options.sequences), "-fa", "on" if flash == "1" else "off", "--output-format", "jsonl",
+                       "-lv", "4"]
             output, log = outputs_of(command)
             lines = [line for line in output.splitlines() if line.startswith("{")]
             figures.add(f"{options.sequences} sequences at {options.batch_context}", side,
@@ -175,4 +176,5 @@ def main():
         show(options, figures)
 
 
-main()
+if __name__ == "__main__":
+    main()

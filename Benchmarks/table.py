@@ -92,4 +92,5 @@ def main():
             os.path.join(options.folder, "random-llama-3.2-1b"))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -155,86 +155,52 @@ typedef struct dms_chain {
     size_t products;  // multiply-adds of a round
 } dms_chain;
 
-static void dms_chain_portable(size_t rounds) {
-    float sums[32];
-    for (size_t s = 0; s < 32; ++s) sums[s] = (float)s;
-    float factor = 0.5f;
-    for (size_t i = 0; i < rounds; ++i) {
-        for (size_t s = 0; s < 32; ++s) sums[s] = sums[s] * factor + 1.0f;
+// `length` sums of a type, each begun with `first` of its number s, and in every round replaced by `next` of itself, sum.
+#define DMS_CHAIN(name, target, type, length, first, next)                                                             \
+    target static void name(size_t rounds) {                                                                           \
+        type sums[length];                                                                                             \
+        for (size_t s = 0; s < (length); ++s) sums[s] = (first);                                                       \
+        for (size_t i = 0; i < rounds; ++i) {                                                                          \
+            for (size_t s = 0; s < (length); ++s) {                                                                    \
+                type sum = sums[s];                                                                                    \
+                sums[s] = (next);                                                                                      \
+            }                                                                                                          \
+        }                                                                                                              \
+        dms_use(sums);                                                                                                 \
     }
-    dms_use(sums);
-}
+
+DMS_CHAIN(dms_chain_portable, , float, 32, (float)s, sum * 0.5f + 1.0f)
 
 #if defined(DMS_X86)
-DMS_TARGET_AVX2 static void dms_chain_avx2(size_t rounds) {
-    __m256 sums[DMS_CHAINS], factor = _mm256_set1_ps(0.5f), term = _mm256_set1_ps(1.0f);
-    for (size_t s = 0; s < DMS_CHAINS; ++s) sums[s] = _mm256_set1_ps((float)s);
-    for (size_t i = 0; i < rounds; ++i) {
-        for (size_t s = 0; s < DMS_CHAINS; ++s) sums[s] = _mm256_fmadd_ps(sums[s], factor, term);
-    }
-    dms_use(sums);
+DMS_CHAIN(dms_chain_avx2, DMS_TARGET_AVX2, __m256, DMS_CHAINS, _mm256_set1_ps((float)s),
+          _mm256_fmadd_ps(sum, _mm256_set1_ps(0.5f), _mm256_set1_ps(1.0f)))
+
+// What the kernel does for a vector of 8-bit codes (two of 4 bits share the last steps): signs, sums of two products in
+// 16 bits, of two of those in 32 bits.
+DMS_TARGET_AVX2 static inline __m256i dms_int8_products_avx2(__m256i signs) {
+    __m256i inputs = _mm256_xor_si256(_mm256_set1_epi8(2), signs);
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), inputs), _mm256_set1_epi16(1));
 }
 
-// What the kernel does for a vector of 8-bit codes (two of 4 bits share the last steps): signs, sums of two products in 16 bits, of two of those in 32 bits, and a sum.
-DMS_TARGET_AVX2 static void dms_chain_int8_avx2(size_t rounds) {
-    __m256i sums[DMS_CHAINS], a = _mm256_set1_epi8(1), b = _mm256_set1_epi8(2), ones = _mm256_set1_epi16(1);
-    for (size_t s = 0; s < DMS_CHAINS; ++s) sums[s] = _mm256_set1_epi32((int)s);
-    for (size_t i = 0; i < rounds; ++i) {
-        for (size_t s = 0; s < DMS_CHAINS; ++s) {
-            __m256i pairs = _mm256_maddubs_epi16(a, _mm256_xor_si256(b, sums[s]));
-            sums[s] = _mm256_add_epi32(sums[s], _mm256_madd_epi16(pairs, ones));
-        }
-    }
-    dms_use(sums);
-}
+DMS_CHAIN(dms_chain_int8_avx2, DMS_TARGET_AVX2, __m256i, DMS_CHAINS, _mm256_set1_epi32((int)s),
+          _mm256_add_epi32(sum, dms_int8_products_avx2(sum)))
 
-DMS_TARGET_AVX2_VNNI static void dms_chain_int8_avx2_vnni(size_t rounds) {
-    __m256i sums[DMS_CHAINS], a = _mm256_set1_epi8(1), b = _mm256_set1_epi8(2);
-    for (size_t s = 0; s < DMS_CHAINS; ++s) sums[s] = _mm256_set1_epi32((int)s);
-    for (size_t i = 0; i < rounds; ++i) {
-        for (size_t s = 0; s < DMS_CHAINS; ++s) sums[s] = _mm256_dpbusd_avx_epi32(sums[s], a, b);
-    }
-    dms_use(sums);
-}
+DMS_CHAIN(dms_chain_int8_avx2_vnni, DMS_TARGET_AVX2_VNNI, __m256i, DMS_CHAINS, _mm256_set1_epi32((int)s),
+          _mm256_dpbusd_avx_epi32(sum, _mm256_set1_epi8(1), _mm256_set1_epi8(2)))
 
-DMS_TARGET_AVX512 static void dms_chain_avx512(size_t rounds) {
-    __m512 sums[DMS_CHAINS_512], factor = _mm512_set1_ps(0.5f), term = _mm512_set1_ps(1.0f);
-    for (size_t s = 0; s < DMS_CHAINS_512; ++s) sums[s] = _mm512_set1_ps((float)s);
-    for (size_t i = 0; i < rounds; ++i) {
-        for (size_t s = 0; s < DMS_CHAINS_512; ++s) sums[s] = _mm512_fmadd_ps(sums[s], factor, term);
-    }
-    dms_use(sums);
-}
+DMS_CHAIN(dms_chain_avx512, DMS_TARGET_AVX512, __m512, DMS_CHAINS_512, _mm512_set1_ps((float)s),
+          _mm512_fmadd_ps(sum, _mm512_set1_ps(0.5f), _mm512_set1_ps(1.0f)))
 
-DMS_TARGET_AVX512_BF16 static void dms_chain_dot(size_t rounds) {
-    __m512 sums[DMS_CHAINS_512];
-    __m512bh a = (__m512bh)_mm512_set1_epi16(0x3c00), b = (__m512bh)_mm512_set1_epi16(0x3c01);
-    for (size_t s = 0; s < DMS_CHAINS_512; ++s) sums[s] = _mm512_set1_ps((float)s);
-    for (size_t i = 0; i < rounds; ++i) {
-        for (size_t s = 0; s < DMS_CHAINS_512; ++s) sums[s] = _mm512_dpbf16_ps(sums[s], a, b);
-    }
-    dms_use(sums);
-}
+DMS_CHAIN(dms_chain_dot, DMS_TARGET_AVX512_BF16, __m512, DMS_CHAINS_512, _mm512_set1_ps((float)s),
+          _mm512_dpbf16_ps(sum, (__m512bh)_mm512_set1_epi16(0x3c00), (__m512bh)_mm512_set1_epi16(0x3c01)))
 
-DMS_TARGET_AVX512_VNNI static void dms_chain_int8_vnni(size_t rounds) {
-    __m512i sums[DMS_CHAINS_512], a = _mm512_set1_epi8(1), b = _mm512_set1_epi8(2);
-    for (size_t s = 0; s < DMS_CHAINS_512; ++s) sums[s] = _mm512_set1_epi32((int)s);
-    for (size_t i = 0; i < rounds; ++i) {
-        for (size_t s = 0; s < DMS_CHAINS_512; ++s) sums[s] = _mm512_dpbusd_epi32(sums[s], a, b);
-    }
-    dms_use(sums);
-}
+DMS_CHAIN(dms_chain_int8_vnni, DMS_TARGET_AVX512_VNNI, __m512i, DMS_CHAINS_512, _mm512_set1_epi32((int)s),
+          _mm512_dpbusd_epi32(sum, _mm512_set1_epi8(1), _mm512_set1_epi8(2)))
 #endif
 
 #if defined(DMS_ARM)
-static void dms_chain_neon(size_t rounds) {
-    float32x4_t sums[DMS_CHAINS_512], factor = vdupq_n_f32(0.5f), term = vdupq_n_f32(1.0f);
-    for (size_t s = 0; s < DMS_CHAINS_512; ++s) sums[s] = vdupq_n_f32((float)s);
-    for (size_t i = 0; i < rounds; ++i) {
-        for (size_t s = 0; s < DMS_CHAINS_512; ++s) sums[s] = vfmaq_f32(sums[s], factor, term);
-    }
-    dms_use(sums);
-}
+DMS_CHAIN(dms_chain_neon, , float32x4_t, DMS_CHAINS_512, vdupq_n_f32((float)s),
+          vfmaq_f32(sum, vdupq_n_f32(0.5f), vdupq_n_f32(1.0f)))
 #endif
 
 static dms_chain dms_chain_for(dms_isa isa, dms_precision precision) {

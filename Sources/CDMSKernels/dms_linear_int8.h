@@ -6,8 +6,8 @@
 //
 // Weights lie in panels (dms_panels.c) of DMS_INT8_OUTPUTS outputs, one panel behind the other. Of each group a panel
 // has the outputs' scales in BF16, then their codes: of 8 bits [inputs / 4][outputs][4 inputs]; of 4 bits
-// [inputs / 8][outputs][4 bytes], where a byte has one of the first four of eight inputs in its low half and the one four
-// later in its high half. So weights are read from end to end, whatever the rows, and used as they are read.
+// [inputs / 8][outputs][4 bytes], where a byte has one of the first four of eight inputs in its low half and the one
+// four later in its high half. So weights are read from end to end, whatever the rows, and used as they are read.
 #ifndef DMS_LINEAR_INT8_H
 #define DMS_LINEAR_INT8_H
 
@@ -32,6 +32,11 @@ static inline size_t dms_int8_group_bytes(int32_t bits, size_t group) {
 // What a code has more than the weight in units of its scale.
 static inline int32_t dms_int8_offset(int32_t bits) { return 1 << (bits - 1); }
 
+// Rows of the next tile of so many that are left: tiles as equal as can be, as small ones wait for weights.
+static inline size_t dms_int8_tile_rows(size_t left, size_t most) {
+    return dms_ceiling_divide(left, dms_ceiling_divide(left, most));
+}
+
 // Some groups of a panel.
 typedef struct dms_int8_block {
     const uint8_t *groups;  // the first
@@ -54,8 +59,8 @@ typedef struct dms_int8_rows {
 } dms_int8_rows;
 
 struct dms_int8_kernels {
-    // Rounds inputs: scale = largest magnitude / 127, code = input * (127 / largest magnitude), each operation rounded to
-    // FP32, the last to the nearest integer, ties to even. A group whose largest magnitude is below 2^-96 counts as
+    // Rounds inputs: scale = largest magnitude / 127, code = input * (127 / largest magnitude), each operation rounded
+    // to FP32, the last to the nearest integer, ties to even. A group whose largest magnitude is below 2^-96 counts as
     // zeros; one with an infinity or NaN gets the scale NaN.
     void (*quantize)(const float *x, size_t inputs, size_t group, int8_t *codes, float *scales, int32_t *sums);
     // Adds a block's products to sums [row][DMS_INT8_OUTPUTS].

@@ -80,15 +80,15 @@ DMS_FN void multiply_rows(const int bits, const size_t count, const dms_int8_blo
 }
 
 DMS_FN void multiply_all(const int bits, const dms_int8_block *block, const dms_int8_rows *rows, float *sums) {
-    size_t row = 0;
-    for (; row + DMS_INT8_ROWS <= rows->count; row += DMS_INT8_ROWS) {
-        multiply_rows(bits, DMS_INT8_ROWS, block, rows, row, sums);
-    }
-    switch (rows->count - row) {
-    case 1: multiply_rows(bits, 1, block, rows, row, sums); break;
-    case 2: multiply_rows(bits, 2, block, rows, row, sums); break;
-    case 3: multiply_rows(bits, 3, block, rows, row, sums); break;
-    default: break;
+    for (size_t row = 0; row < rows->count;) {
+        const size_t count = dms_int8_tile_rows(rows->count - row, DMS_INT8_ROWS);
+        switch (count) {
+        case 1: multiply_rows(bits, 1, block, rows, row, sums); break;
+        case 2: multiply_rows(bits, 2, block, rows, row, sums); break;
+        case 3: multiply_rows(bits, 3, block, rows, row, sums); break;
+        default: multiply_rows(bits, DMS_INT8_ROWS, block, rows, row, sums); break;
+        }
+        row += count;
     }
 }
 

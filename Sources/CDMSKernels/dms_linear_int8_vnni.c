@@ -134,11 +134,9 @@ DMS_FN void multiply_rows(const int bits, const size_t count, const dms_int8_blo
     }
 }
 
-// Tiles as equal as can be: small ones wait for weights.
 DMS_FN void multiply_all(const int bits, const dms_int8_block *block, const dms_int8_rows *rows, float *sums) {
     for (size_t row = 0; row < rows->count;) {
-        const size_t left = rows->count - row;
-        const size_t count = dms_ceiling_divide(left, dms_ceiling_divide(left, DMS_INT8_ROWS));
+        const size_t count = dms_int8_tile_rows(rows->count - row, DMS_INT8_ROWS);
         switch (count) {
         case 1: multiply_rows(bits, 1, block, rows, row, sums); break;
         case 2: multiply_rows(bits, 2, block, rows, row, sums); break;

@@ -48,15 +48,10 @@ public final class LinearWeight: @unchecked Sendable {
     }
 
     /// The same matrix of grouped integers in panels, which hold its scales, too.
-    init(panels: HostBuffer, of weight: LinearWeight, format: GroupedFormat) {
-        precondition(weight.format == .grouped(format), "panels of \(weight.format)")
-        outputs = weight.outputs
-        inputs = weight.inputs
-        self.format = .panels(format)
-        pointer = UnsafeRawPointer(panels.pointer)
-        scales = nil
-        bias = weight.bias
-        owner = panels
+    convenience init(panels: HostBuffer, of weight: LinearWeight) {
+        guard case .grouped(let format) = weight.format else { preconditionFailure("panels of \(weight.format)") }
+        self.init(
+            weight.outputs, weight.inputs, .panels(format), UnsafeRawPointer(panels.pointer), nil, weight.bias, panels)
     }
 
     private init(

@@ -12,8 +12,8 @@ struct QuantizeCommand: ModelUsing {
             each group of inputs. Embeddings and norms stay as they are. The head has 8 bits unless --head-weights \
             says otherwise, and query projections that decide about eviction have 8 in any case. Every verb that runs \
             a model takes the copy; training wants the original. Other tools read it, too: the layout is \
-            pack-quantized of compressed-tensors. --precision int8 multiplies the integers as such, which is several \
-            times as fast in prefill.
+            pack-quantized of compressed-tensors. --precision int8 multiplies the integers as such, which is faster \
+            on x86-64 with AVX2 or more.
 
               dms quantize --model DIR --output DIR-int8 --weights int8
               dms eval --model DIR-int8 --base DIR --corpus FILE     what that costs
@@ -89,7 +89,7 @@ struct QuantizeCommand: ModelUsing {
             try Console.write(
                 "\(output): \(summary.layers) layers as \(weights.rawValue) in groups of \(groupSize)\(head); "
                     + "\(Units.bytes(summary.bytes)) of weights, from \(Units.bytes(summary.sourceBytes)).\n"
-                    + "With --precision int8 they are multiplied as integers: several times as fast in prefill.\n")
+                    + "With --precision int8 they are multiplied as integers: faster on x86-64 with AVX2 or more.\n")
         }
     }
 }

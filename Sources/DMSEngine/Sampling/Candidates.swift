@@ -73,12 +73,12 @@ public struct Candidates: Sendable {
         keep { _, logit in logit >= limit }
     }
 
-    /// Keeps what weighs more than a limit, of what weighs as much all but so many, the last ones, and in any case the best.
+    /// Keeps what weighs more than a limit, the first so many of what weighs as much, and in any case the best.
     ///
     /// ``weights`` are up to date, and out of date afterwards.
-    mutating func keepWeights(above limit: Float, droppingOfEqual dropped: Int) {
+    mutating func keepWeights(above limit: Float, andOfEqual equal: Int) {
         let (weights, best) = (weights, best)
-        var equal = weights.reduce(0) { $0 + ($1 == limit ? 1 : 0) } - dropped
+        var equal = equal
         keep { index, _ in
             if weights[index] == limit { equal -= 1 }
             return weights[index] > limit || (weights[index] == limit && equal >= 0) || index == best

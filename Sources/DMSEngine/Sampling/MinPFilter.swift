@@ -14,6 +14,6 @@ public struct MinPFilter: LogitFilter {
     public func apply(to candidates: inout Candidates) {
         // Weights are relative to the best, which has 1.
         candidates.weigh()
-        candidates.keepWeights(above: Float(fraction), droppingOfEqual: 0)
+        candidates.keepWeights(above: Float(fraction), andOfEqual: candidates.count)
     }
 }

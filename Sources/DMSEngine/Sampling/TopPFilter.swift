@@ -38,13 +38,12 @@ public struct TopPFilter: LogitFilter {
             prefix = prefix << UInt32(width) | UInt32(next)
         }
         let limit = Float(bitPattern: prefix)
-        let equal = weights.reduce(0) { $0 + ($1 == limit ? 1 : 0) }
-        var dropped = 0
-        while dropped < equal, removed + Double(limit) <= removable {
+        var equal = weights.reduce(0) { $0 + ($1 == limit ? 1 : 0) }
+        while equal > 0, removed + Double(limit) <= removable {
             removed += Double(limit)
-            dropped += 1
+            equal -= 1
         }
-        candidates.keepWeights(above: limit, droppingOfEqual: dropped)
+        candidates.keepWeights(above: limit, andOfEqual: equal)
     }
 
     /// Bits of a weight, which is at most 1: where each part begins, and how many it has.

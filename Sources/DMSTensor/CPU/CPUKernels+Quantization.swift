@@ -31,6 +31,6 @@ extension CPUKernels {
         dms_pack_panels(
             context, weight.format.kernelType, weight.pointer, scales, weight.outputs, weight.inputs, format.groupSize,
             panels.pointer)
-        return LinearWeight(panels: panels, of: weight, format: format)
+        return LinearWeight(panels: panels, of: weight)
     }
 }
