@@ -69,7 +69,7 @@ let package = Package(
         library("DMSTokenizer", ["DMSJSON"]),
         library("DMSGrammar", ["DMSJSON", "DMSTokenizer"]),
         library("DMSCheckpoint", ["CDMSDigest", "DMSJSON", "DMSPolicy"]),
-        library("DMSModel", ["DMSCheckpoint", "DMSPolicy", "DMSTensor"]),
+        library("DMSModel", ["DMSCheckpoint", "DMSJSON", "DMSPolicy", "DMSTensor"]),
         library("DMSCache", ["DMSCheckpoint", "DMSJSON", "DMSModel", "DMSPolicy", "DMSTensor"]),
         library(
             "DMSEngine",

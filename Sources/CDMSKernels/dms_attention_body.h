@@ -88,7 +88,8 @@ DMS_TARGET static void pack_block(const dms_attention_shape *shape, dms_attentio
     case DMS_GROUPED_INT8:
     case DMS_GROUPED_INT4:
     case DMS_PANELS_INT8:
-    case DMS_PANELS_INT4: break;  // weights
+    case DMS_PANELS_INT4:
+    case DMS_PANELS_BF16: break;  // weights
     }
     block->finite = !block->masked || values_are_finite(shape, block);
 }

@@ -97,7 +97,7 @@ dms_context *dms_context_new(dms_isa isa, int32_t threads) {
     context->matmul = dms_matmul_kernels_for(isa);
     context->training = dms_training_kernels_for(isa);
     context->soft_attention = dms_soft_attention_kernels_for(isa);
-    context->int8 = dms_int8_kernels_for(isa);
+    for (int p = 0; p < DMS_PRECISIONS; ++p) context->panels[p] = dms_panels_kernels_for(isa, (dms_precision)p);
     context->pool = dms_pool_new(threads);
     if (!context->pool) {
         free(context);

@@ -12,7 +12,8 @@ size_t dms_dtype_size(dms_dtype type) {
     case DMS_GROUPED_INT8: return 1;
     case DMS_GROUPED_INT4:
     case DMS_PANELS_INT8:
-    case DMS_PANELS_INT4: return 0;
+    case DMS_PANELS_INT4:
+    case DMS_PANELS_BF16: return 0;
     }
     return 0;
 }

@@ -14,7 +14,7 @@ typedef struct dms_row_kernels dms_row_kernels;
 typedef struct dms_matmul_kernels dms_matmul_kernels;
 typedef struct dms_training_kernels dms_training_kernels;
 typedef struct dms_soft_attention_kernels dms_soft_attention_kernels;
-typedef struct dms_int8_kernels dms_int8_kernels;  // linear layers whose weights lie in panels
+typedef struct dms_panels_kernels dms_panels_kernels;
 
 const dms_linear_kernels *dms_linear_kernels_for(dms_isa isa);
 const dms_attention_kernels *dms_attention_kernels_for(dms_isa isa);
@@ -22,7 +22,9 @@ const dms_row_kernels *dms_row_kernels_for(dms_isa isa);
 const dms_matmul_kernels *dms_matmul_kernels_for(dms_isa isa);
 const dms_training_kernels *dms_training_kernels_for(dms_isa isa);
 const dms_soft_attention_kernels *dms_soft_attention_kernels_for(dms_isa isa);
-const dms_int8_kernels *dms_int8_kernels_for(dms_isa isa);
+const dms_panels_kernels *dms_panels_kernels_for(dms_isa isa, dms_precision precision);
+
+enum { DMS_PRECISIONS = 3 };
 
 // Whether this processor has AVX-512 VNNI, which some have without BF16.
 int dms_has_vnni(void);
@@ -42,7 +44,7 @@ struct dms_context {
     const dms_matmul_kernels *matmul;
     const dms_training_kernels *training;
     const dms_soft_attention_kernels *soft_attention;
-    const dms_int8_kernels *int8;
+    const dms_panels_kernels *panels[DMS_PRECISIONS];
 };
 
 #define DMS_MIN(a, b) ((a) < (b) ? (a) : (b))

@@ -67,6 +67,7 @@ DMS_TARGET static void kv_load(dms_dtype type, const void *source, const float *
     case DMS_GROUPED_INT8:
     case DMS_GROUPED_INT4:
     case DMS_PANELS_INT8:
-    case DMS_PANELS_INT4: break;  // weights
+    case DMS_PANELS_INT4:
+    case DMS_PANELS_BF16: break;  // weights
     }
 }

@@ -2,7 +2,7 @@
 
 #include "dms_linear.h"
 
-#include "dms_linear_int8.h"
+#include "dms_linear_panels.h"
 #include "dms_linear_tiles.h"
 
 enum {
@@ -318,16 +318,16 @@ size_t dms_linear_scratch_bytes(const dms_context *context, size_t rows, size_t 
     size_t floats = dms_takes_tiles(context, precision, 0)
                         ? dms_tile_scratch_bytes(context, rows, in_features)
                         : dms_path_scratch_bytes(context, dms_path(context, precision, 0), rows, in_features);
-    size_t grouped = precision == DMS_PRECISION_INT8
-                         ? dms_int8_scratch_bytes(context, context->int8, rows, in_features)
-                         : dms_path_scratch_bytes(context, dms_path(context, precision, 1), rows, in_features);
-    return DMS_MAX(floats, grouped);
+    size_t panels = dms_panels_scratch_bytes(context, rows, in_features, precision);
+    if (precision == DMS_PRECISION_INT8) return DMS_MAX(floats, panels);
+    size_t grouped = dms_path_scratch_bytes(context, dms_path(context, precision, 1), rows, in_features);
+    return DMS_MAX(DMS_MAX(floats, grouped), panels);
 }
 
 // Outputs that take the same path.
 static void dms_linear_alike(dms_context *context, const dms_linear_args *args) {
     if (dms_is_in_panels(args->outputs->weight_type)) {
-        dms_int8_linear(context, context->int8, args);
+        dms_panels_linear(context, args);
         return;
     }
     int grouped = dms_is_grouped(args->outputs->weight_type);

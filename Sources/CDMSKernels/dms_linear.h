@@ -62,7 +62,7 @@ struct dms_linear_kernels {
 };
 
 static inline int dms_is_grouped(dms_dtype type) { return type == DMS_GROUPED_INT8 || type == DMS_GROUPED_INT4; }
-static inline int dms_is_in_panels(dms_dtype type) { return type == DMS_PANELS_INT8 || type == DMS_PANELS_INT4; }
+static inline int dms_is_in_panels(dms_dtype type) { return type >= DMS_PANELS_INT8; }
 
 // Bytes of so many consecutive weights.
 static inline size_t dms_weight_bytes(dms_dtype type, size_t count) {
@@ -93,5 +93,9 @@ void dms_run_tasks(dms_context *context, int serial, size_t count, dms_task task
 void dms_prepare_fp32(const float *x, size_t count, size_t padded, void *prepared);
 // Rounded to BF16 and widened again, for instruction sets that multiply in FP32.
 void dms_prepare_rounded(const float *x, size_t count, size_t padded, void *prepared);
+#if defined(DMS_X86)
+// Rounded to BF16, with AVX-512's instructions for it.
+void dms_prepare_pairs(const float *x, size_t count, size_t padded, void *prepared);
+#endif
 
 #endif

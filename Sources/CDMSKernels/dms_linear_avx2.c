@@ -50,19 +50,13 @@ DMS_FN void dms_finish_row(const size_t outputs, const dms_panel *panel, float *
     if (outputs > 2) _mm_store_ss(y + 2, _mm_movehl_ps(total, total));
 }
 
-// A vector of 32-bit words holds two elements each: the low half moves up, the high half is where it belongs.
-DMS_FN vf dms_half(__m256i words, const size_t odd) {
-    __m256i high = _mm256_set1_epi32((int)0xffff0000u);
-    return _mm256_castsi256_ps(odd ? _mm256_and_si256(words, high) : _mm256_slli_epi32(words, 16));
-}
-
 DMS_FN vf dms_half_of_first(const char *p, size_t n, const size_t odd) {
     uint16_t elements[16] = {0};
     memcpy(elements, p, n * sizeof *elements);
-    return dms_half(_mm256_loadu_si256((const __m256i *)elements), odd);
+    return vf_load_half(elements, odd);
 }
 
-#define DMS_LOAD_SPLIT(p, odd) dms_half(_mm256_loadu_si256((const __m256i *)(p)), odd)
+#define DMS_LOAD_SPLIT(p, odd) vf_load_half(p, odd)
 #define DMS_LOAD_SPLIT_N(p, n, odd) dms_half_of_first(p, n, odd)
 
 #include "dms_linear_body.h"

@@ -22,12 +22,13 @@
 
 DMS_TARGET static void dms_panel_pairs(const dms_panel *panel) { dms_panel_products(panel, DMS_PRODUCT_PAIRS); }
 
-DMS_TARGET static void dms_prepare_pairs(const float *x, size_t count, size_t padded, void *prepared) {
+DMS_TARGET void dms_prepare_pairs(const float *x, size_t count, size_t padded, void *prepared) {
     uint16_t *out = prepared;
     for (size_t k = 0; k < padded; k += VF_LANES) {
         size_t n = k < count ? DMS_MIN(count - k, (size_t)VF_LANES) : 0;
         __m512 v = _mm512_maskz_loadu_ps(vf_lanes_below(n), x + DMS_MIN(k, count));
-        _mm256_storeu_si256((__m256i *)(out + k), (__m256i)_mm512_cvtneps_pbh(v));
+        _mm256_mask_storeu_epi16(out + k, (__mmask16)((1u << DMS_MIN(padded - k, (size_t)VF_LANES)) - 1u),
+                                 (__m256i)_mm512_cvtneps_pbh(v));
     }
 }
 

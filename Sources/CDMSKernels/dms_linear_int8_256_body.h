@@ -7,7 +7,7 @@
 enum {
     // Half a panel at a time: eight of the sixteen registers are sums.
     DMS_INT8_ROWS = 4,
-    DMS_INT8_HALF = DMS_INT8_OUTPUTS / 2,
+    DMS_INT8_HALF = DMS_PANELS_OUTPUTS / 2,
     DMS_INT8_VECTORS = DMS_INT8_HALF / VF_LANES,
     DMS_INT8_VECTOR_BYTES = VF_LANES * DMS_INT8_STEP,
 };
@@ -36,7 +36,7 @@ DMS_FN void add_step(const int bits, const size_t count, const uint8_t *packed, 
 }
 
 // Half a panel's outputs of one group. `at` is the group of the first row in what rows have for each group.
-DMS_FN void add_group(const int bits, const size_t count, const size_t half, const dms_int8_rows *rows, size_t at,
+DMS_FN void add_group(const int bits, const size_t count, const size_t half, const dms_panels_rows *rows, size_t at,
                       size_t group, const uint8_t *packed, const int8_t *x, float *sums) {
     const size_t step = DMS_INT8_STEP * (8 / (size_t)bits);
     const uint16_t *scales = (const uint16_t *)packed + half * DMS_INT8_HALF;
@@ -53,7 +53,7 @@ DMS_FN void add_group(const int bits, const size_t count, const size_t half, con
     for (size_t v = 0; v < DMS_INT8_VECTORS; ++v) {
         vf weight_scales = vf_load_bf16(scales + v * VF_LANES);
         for (size_t m = 0; m < count; ++m) {
-            float *sum = sums + m * DMS_INT8_OUTPUTS + half * DMS_INT8_HALF + v * VF_LANES;
+            float *sum = sums + m * DMS_PANELS_OUTPUTS + half * DMS_INT8_HALF + v * VF_LANES;
             vf both = vf_mul(vf_set1(rows->scales[at + m * rows->group_stride]), weight_scales);
             vf_store(sum, vf_add(vf_load(sum), vf_mul(_mm256_cvtepi32_ps(products[m][v]), both)));
         }
@@ -61,8 +61,8 @@ DMS_FN void add_group(const int bits, const size_t count, const size_t half, con
 }
 
 // `count` rows, a constant after inlining, from `first` on.
-DMS_FN void multiply_rows(const int bits, const size_t count, const dms_int8_block *block, const dms_int8_rows *rows,
-                          size_t first, float *sums) {
+DMS_FN void multiply_rows(const int bits, const size_t count, const dms_panels_block *block,
+                          const dms_panels_rows *rows, size_t first, float *sums) {
     const size_t group_bytes = dms_int8_group_bytes(bits, block->group);
     // This tile's part of what comes next, and how much of it a group asks for.
     size_t next = block->next_bytes * first / rows->count;
@@ -71,17 +71,17 @@ DMS_FN void multiply_rows(const int bits, const size_t count, const dms_int8_blo
     for (size_t g = 0; g < block->count; ++g) {
         const size_t until = DMS_MIN(next + share, end);
         const uint8_t *packed = block->groups + g * group_bytes;
-        const int8_t *x = rows->codes + first * rows->stride + g * block->group;
+        const int8_t *x = (const int8_t *)rows->inputs + first * rows->stride + g * block->group;
         const size_t at = first * rows->group_stride + g;
         for (; next < until; next += DMS_CACHE_LINE) __builtin_prefetch(block->next + next, 0, 2);
-        add_group(bits, count, 0, rows, at, block->group, packed, x, sums + first * DMS_INT8_OUTPUTS);
-        add_group(bits, count, 1, rows, at, block->group, packed, x, sums + first * DMS_INT8_OUTPUTS);
+        add_group(bits, count, 0, rows, at, block->group, packed, x, sums + first * DMS_PANELS_OUTPUTS);
+        add_group(bits, count, 1, rows, at, block->group, packed, x, sums + first * DMS_PANELS_OUTPUTS);
     }
 }
 
-DMS_FN void multiply_all(const int bits, const dms_int8_block *block, const dms_int8_rows *rows, float *sums) {
+DMS_FN void multiply_all(const int bits, const dms_panels_block *block, const dms_panels_rows *rows, float *sums) {
     for (size_t row = 0; row < rows->count;) {
-        const size_t count = dms_int8_tile_rows(rows->count - row, DMS_INT8_ROWS);
+        const size_t count = dms_panels_tile_rows(rows->count - row, DMS_INT8_ROWS);
         switch (count) {
         case 1: multiply_rows(bits, 1, block, rows, row, sums); break;
         case 2: multiply_rows(bits, 2, block, rows, row, sums); break;
@@ -92,7 +92,7 @@ DMS_FN void multiply_all(const int bits, const dms_int8_block *block, const dms_
     }
 }
 
-DMS_TARGET static void multiply(const dms_int8_block *block, const dms_int8_rows *rows, float *sums) {
+DMS_TARGET static void multiply(const dms_panels_block *block, const dms_panels_rows *rows, float *sums) {
     if (block->bits == 8) {
         multiply_all(8, block, rows, sums);
     } else {

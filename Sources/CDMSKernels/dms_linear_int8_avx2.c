@@ -29,6 +29,6 @@ DMS_FN __m256i dms_add_nibbles(__m256i sums, __m256i codes, __m256i inputs, __m2
 #define DMS_INT8_TAKES_OFFSET 1
 #include "dms_linear_int8_256_body.h"
 
-const dms_int8_kernels dms_int8_kernels_avx2 = {.quantize = quantize, .multiply = multiply};
+const dms_panels_kernels dms_int8_kernels_avx2 = {DMS_INT8_PANELS, .prepare = quantize, .multiply = multiply};
 
 #endif

@@ -5,8 +5,9 @@
 
 #include <math.h>
 
-DMS_TARGET static void quantize(const float *x, size_t inputs, size_t group, int8_t *codes, float *scales,
+DMS_TARGET static void quantize(const float *x, size_t inputs, size_t group, void *prepared, float *scales,
                                 int32_t *sums) {
+    int8_t *codes = prepared;
     for (size_t g = 0; g < inputs / group; ++g, x += group, codes += group) {
         // Bits of magnitudes order like the magnitudes, and those of NaN are above infinity's.
         uint32_t largest = 0;

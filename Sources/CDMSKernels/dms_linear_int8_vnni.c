@@ -18,13 +18,14 @@
 enum {
     // 24 of the 32 registers are sums: twelve of integers, twelve of floats.
     DMS_INT8_ROWS = 6,
-    DMS_INT8_VECTORS = DMS_INT8_OUTPUTS / VF_LANES,
+    DMS_INT8_VECTORS = DMS_PANELS_OUTPUTS / VF_LANES,
 };
 
 // MARK: Inputs
 
-DMS_TARGET static void quantize(const float *x, size_t inputs, size_t group, int8_t *codes, float *scales,
+DMS_TARGET static void quantize(const float *x, size_t inputs, size_t group, void *prepared, float *scales,
                                 int32_t *sums) {
+    int8_t *codes = prepared;
     const __m512i magnitudes = _mm512_set1_epi32(0x7fffffff);
     for (size_t g = 0; g < inputs / group; ++g, x += group, codes += group) {
         __m512i largest = _mm512_setzero_si512();
@@ -90,19 +91,19 @@ DMS_FN const uint8_t *multiply_unit(const int bits, const size_t count, const ui
 }
 
 // `count` rows, a constant after inlining, from `first` on.
-DMS_FN void multiply_rows(const int bits, const size_t count, const dms_int8_block *block, const dms_int8_rows *rows,
-                          size_t first, float *sums) {
+DMS_FN void multiply_rows(const int bits, const size_t count, const dms_panels_block *block,
+                          const dms_panels_rows *rows, size_t first, float *sums) {
     // This tile's part of what comes next, and how much of it a unit of inputs asks for.
     size_t next = block->next_bytes * first / rows->count;
     const size_t end = block->next_bytes * (first + count) / rows->count;
     const size_t share = dms_ceiling_divide(end - next, block->count * block->group / DMS_INT8_GROUP_MIN);
     const uint8_t *packed = block->groups;
-    const int8_t *x = rows->codes + first * rows->stride;
+    const int8_t *x = (const int8_t *)rows->inputs + first * rows->stride;
     vf totals[DMS_INT8_ROWS][DMS_INT8_VECTORS];
-    sums += first * DMS_INT8_OUTPUTS;
+    sums += first * DMS_PANELS_OUTPUTS;
     for (size_t m = 0; m < count; ++m) {
         for (size_t v = 0; v < DMS_INT8_VECTORS; ++v) {
-            totals[m][v] = vf_load(sums + m * DMS_INT8_OUTPUTS + v * VF_LANES);
+            totals[m][v] = vf_load(sums + m * DMS_PANELS_OUTPUTS + v * VF_LANES);
         }
     }
     for (size_t g = 0; g < block->count; ++g) {
@@ -129,14 +130,14 @@ DMS_FN void multiply_rows(const int bits, const size_t count, const dms_int8_blo
     }
     for (size_t m = 0; m < count; ++m) {
         for (size_t v = 0; v < DMS_INT8_VECTORS; ++v) {
-            vf_store(sums + m * DMS_INT8_OUTPUTS + v * VF_LANES, totals[m][v]);
+            vf_store(sums + m * DMS_PANELS_OUTPUTS + v * VF_LANES, totals[m][v]);
         }
     }
 }
 
-DMS_FN void multiply_all(const int bits, const dms_int8_block *block, const dms_int8_rows *rows, float *sums) {
+DMS_FN void multiply_all(const int bits, const dms_panels_block *block, const dms_panels_rows *rows, float *sums) {
     for (size_t row = 0; row < rows->count;) {
-        const size_t count = dms_int8_tile_rows(rows->count - row, DMS_INT8_ROWS);
+        const size_t count = dms_panels_tile_rows(rows->count - row, DMS_INT8_ROWS);
         switch (count) {
         case 1: multiply_rows(bits, 1, block, rows, row, sums); break;
         case 2: multiply_rows(bits, 2, block, rows, row, sums); break;
@@ -149,7 +150,7 @@ DMS_FN void multiply_all(const int bits, const dms_int8_block *block, const dms_
     }
 }
 
-DMS_TARGET static void multiply(const dms_int8_block *block, const dms_int8_rows *rows, float *sums) {
+DMS_TARGET static void multiply(const dms_panels_block *block, const dms_panels_rows *rows, float *sums) {
     if (block->bits == 8) {
         multiply_all(8, block, rows, sums);
     } else {
@@ -157,6 +158,6 @@ DMS_TARGET static void multiply(const dms_int8_block *block, const dms_int8_rows
     }
 }
 
-const dms_int8_kernels dms_int8_kernels_vnni = {.quantize = quantize, .multiply = multiply};
+const dms_panels_kernels dms_int8_kernels_vnni = {DMS_INT8_PANELS, .prepare = quantize, .multiply = multiply};
 
 #endif

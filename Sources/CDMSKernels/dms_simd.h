@@ -12,6 +12,7 @@
 //   vf_where_seen              first <= position && position <= last ? seen : unseen
 //   vf_sum, vf_maximum         over the lanes, in a fixed order
 //   vf_load_bf16, _f16, _fp8, _int8
+//   vf_load_half               of as many BF16 pairs as there are lanes, the first elements or the second
 //   vf_transpose               VF_LANES x VF_LANES in place
 //   vd                         as many doubles; vd_add_product(sum, a, b) adds products of floats, exact in FP64
 //

@@ -56,6 +56,10 @@ DMS_FN vf vf_load_bf16(const uint16_t *p) {
     __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
     return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
 }
+DMS_FN vf vf_load_half(const void *p, const size_t odd) {
+    __m256i words = _mm256_loadu_si256((const __m256i *)p), high = _mm256_set1_epi32((int)0xffff0000u);
+    return _mm256_castsi256_ps(odd ? _mm256_and_si256(words, high) : _mm256_slli_epi32(words, 16));
+}
 DMS_FN vf vf_load_f16(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
 DMS_FN vf vf_load_fp8(const uint8_t *p) {
     __m128i code = _mm_cvtepu8_epi16(_mm_loadl_epi64((const __m128i *)p));

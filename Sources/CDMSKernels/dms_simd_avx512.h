@@ -53,6 +53,10 @@ DMS_FN vf vf_load_bf16(const uint16_t *p) {
     __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p));
     return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
 }
+DMS_FN vf vf_load_half(const void *p, const size_t odd) {
+    __m512i words = _mm512_loadu_si512(p), high = _mm512_set1_epi32((int)0xffff0000u);
+    return _mm512_castsi512_ps(odd ? _mm512_and_si512(words, high) : _mm512_slli_epi32(words, 16));
+}
 DMS_FN vf vf_load_f16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 DMS_FN vf vf_load_fp8(const uint8_t *p) {
     __m256i code = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)p));

@@ -48,6 +48,10 @@ DMS_FN vf vf_where_seen(const int32_t *first, const int32_t *last, int32_t posit
 DMS_FN float vf_sum(vf v) { return vaddvq_f32(v); }
 DMS_FN float vf_maximum(vf v) { return vmaxvq_f32(v); }
 DMS_FN vf vf_load_bf16(const uint16_t *p) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16)); }
+DMS_FN vf vf_load_half(const void *p, const size_t odd) {
+    uint32x4_t words = vreinterpretq_u32_u8(vld1q_u8(p));
+    return vreinterpretq_f32_u32(odd ? vandq_u32(words, vdupq_n_u32(0xffff0000u)) : vshlq_n_u32(words, 16));
+}
 DMS_FN vf vf_load_f16(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
 DMS_FN vf vf_load_fp8(const uint8_t *p) {
     uint32_t four;

@@ -53,6 +53,11 @@ DMS_FN float vf_maximum(vf v) {
 DMS_FN vf vf_load_bf16(const uint16_t *p) {
     return (vf){dms_bf16_to_f32(p[0]), dms_bf16_to_f32(p[1]), dms_bf16_to_f32(p[2]), dms_bf16_to_f32(p[3])};
 }
+DMS_FN vf vf_load_half(const void *p, const size_t odd) {
+    vf v;
+    memcpy(&v, p, sizeof v);
+    return (vf)(odd ? (vi)v & (int32_t)0xffff0000 : (vi)v << 16);
+}
 DMS_FN vf vf_load_f16(const uint16_t *p) {
     return (vf){dms_f16_to_f32(p[0]), dms_f16_to_f32(p[1]), dms_f16_to_f32(p[2]), dms_f16_to_f32(p[3])};
 }

@@ -16,6 +16,13 @@ public struct LinearLayer: Equatable, Sendable {
     public let name: String
     public let outputs: Int
     public let inputs: Int
+
+    /// A matrix of so many rows and columns.
+    public init(name: String, outputs: Int, inputs: Int) {
+        self.name = name
+        self.outputs = outputs
+        self.inputs = inputs
+    }
 }
 
 extension LlamaConfiguration {

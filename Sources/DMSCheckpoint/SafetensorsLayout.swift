@@ -7,7 +7,10 @@ struct SafetensorsLayout {
     /// Everything before the data: the length, the JSON, and the padding.
     let header: [UInt8]
 
-    init(_ declarations: [TensorDeclaration], metadata: JSONObject?, file: String) throws(CheckpointError) {
+    init(
+        _ declarations: [TensorDeclaration], metadata: JSONObject?, alignment: Int = 8, file: String
+    ) throws(CheckpointError) {
+        precondition(alignment % 8 == 0 && alignment > 0, "data at multiples of \(alignment) bytes")
         let sorted = declarations.sorted { left, right in
             if left.dtype != right.dtype { return left.dtype > right.dtype }
             return left.name.utf8.lexicographicallyPrecedes(right.name.utf8)
@@ -37,7 +40,9 @@ struct SafetensorsLayout {
             offset += count
         }
         var json = Array("{\(entries.joined(separator: ","))}".utf8)
-        json.append(contentsOf: repeatElement(UInt8(ascii: " "), count: (8 - json.count % 8) % 8))
+        let before = MemoryLayout<UInt64>.size + json.count
+        json.append(
+            contentsOf: repeatElement(UInt8(ascii: " "), count: (alignment - before % alignment) % alignment))
         guard json.count <= SafetensorsHeader.maximumLength, tensors.count <= SafetensorsHeader.maximumTensorCount
         else {
             throw CheckpointError(

@@ -20,7 +20,7 @@ public struct TensorDeclaration: Equatable, Sendable {
 /// Writes safetensors files, byte for byte as the format's reference implementation does.
 ///
 /// Tensors are put in order of falling element type, then of name; the header has no white space but the padding
-/// that brings the data to a multiple of 8 bytes.
+/// that brings the data to a multiple of 8 bytes, or of more where that is asked for.
 public enum SafetensorsWriter {
     /// Writes a file, atomically (see ``AtomicFile``) and without holding it in memory.
     ///
@@ -29,14 +29,15 @@ public enum SafetensorsWriter {
     ///   - tensors: What it holds, in any order.
     ///   - metadata: Free-form strings, written under `__metadata__` in the order given. Transformers wants
     ///     `{"format": "pt"}`.
+    ///   - alignment: The data begin at a multiple of so many bytes, itself a multiple of 8.
     ///   - body: Called once for each tensor, in file order; appends exactly its bytes, little-endian and row-major.
     /// - Throws: What `body` throws, or ``CheckpointError`` for declarations that no file can hold, a wrong number of
     ///   bytes, and everything the system refuses. The old file, if any, is then unchanged.
     public static func write(
         to path: String, tensors: [TensorDeclaration], metadata: JSONObject? = JSONObject(["format": .string("pt")]),
-        _ body: (TensorDeclaration, inout FileOutput) throws(CheckpointError) -> Void
+        alignment: Int = 8, _ body: (TensorDeclaration, inout FileOutput) throws(CheckpointError) -> Void
     ) throws(CheckpointError) {
-        let layout = try SafetensorsLayout(tensors, metadata: metadata, file: path)
+        let layout = try SafetensorsLayout(tensors, metadata: metadata, alignment: alignment, file: path)
         try AtomicFile.write(to: path) { (output: inout FileOutput) throws(CheckpointError) in
             try output.append(layout.header)
             for (tensor, byteCount) in layout.tensors {

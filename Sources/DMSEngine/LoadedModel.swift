@@ -15,8 +15,8 @@ public struct LoadedModel: Sendable {
     public let model: LlamaModel
     /// What opening it took.
     ///
-    /// Weights are mapped, not read, so most of their cost falls into the first pass; but for products of integers they
-    /// are read and laid out here.
+    /// Weights are mapped, not read, so most of their cost falls into the first pass; but those that are wanted in panels
+    /// and are not stored so are read and laid out here.
     public let loadSeconds: Double
 
     /// Opens a checkpoint on the CPU.
@@ -26,7 +26,7 @@ public struct LoadedModel: Sendable {
     ///   - precision: How products are computed.
     ///   - threads: Threads that compute; `nil` takes one per processor that this process may use.
     ///   - overrides: Values in place of those that the checkpoint states about its eviction.
-    /// - Throws: As ``init(path:precision:kernels:overrides:)``, and `KernelError` for a number of threads that cannot be.
+    /// - Throws: As ``init(path:precision:layout:kernels:overrides:)``, and `KernelError` for a number of threads that cannot be.
     public init(
         directory: String, precision: Precision = .bf16, threads: Int? = nil, overrides: DMSOverrides = DMSOverrides()
     ) throws {
@@ -37,11 +37,13 @@ public struct LoadedModel: Sendable {
     /// Opens a checkpoint on kernels of one's own.
     ///
     /// - Parameters:
+    ///   - layout: How the weights of linear layers lie in memory.
     ///   - overrides: Values in place of those that the checkpoint states about its eviction.
     /// - Throws: `CheckpointError`, `TokenizerError`, `ModelError` or `MemoryError`, naming the file at fault;
     ///   ``ParameterError`` for 8-bit products without weights of 8 or 4 bits.
     public init(
-        path: String, precision: Precision, kernels: any InferenceKernels, overrides: DMSOverrides = DMSOverrides()
+        path: String, precision: Precision, layout: WeightLayout = .stored, kernels: any InferenceKernels,
+        overrides: DMSOverrides = DMSOverrides()
     ) throws {
         let watch = Stopwatch()
         directory = try ModelDirectory.open(path: path)
@@ -54,8 +56,8 @@ public struct LoadedModel: Sendable {
         tokenizer = try Tokenizer(file: directory.tokenizerPath)
         model = try LlamaModel(
             configuration: directory.configuration,
-            weights: try LlamaWeights(directory, precision: precision, kernels: kernels),
-            dms: dms?.configuration, precision: precision, kernels: kernels)
+            weights: try LlamaWeights(directory, precision: precision, layout: layout, kernels: kernels),
+            dms: dms?.configuration, precision: precision, layout: layout, kernels: kernels)
         loadSeconds = watch.seconds
     }
 }

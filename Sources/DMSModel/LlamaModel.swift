@@ -28,12 +28,13 @@ public final class LlamaModel: Sendable {
     /// Runs a pass when no other is run: kernels work in memory of their own, which passes share.
     package func inTurn(_ pass: () throws -> Void) throws { try turns.withLock { _ in try pass() } }
 
+    /// - Parameter layout: How weights are to lie; what lies in panels already stays there.
     /// - Throws: ``ModelError`` when the weights have gate adapters and decisions come from elsewhere, or the other way
     ///   round, or the borrowed channel does not exist; `MemoryError` when the system has no memory for the kernels to
     ///   work in, or for weights that they want laid out anew.
     public init(
         configuration: LlamaConfiguration, weights: LlamaWeights, dms: DMSConfiguration?, precision: Precision,
-        kernels: any InferenceKernels
+        layout: WeightLayout = .stored, kernels: any InferenceKernels
     ) throws {
         self.configuration = configuration
         self.dms = dms
@@ -58,7 +59,7 @@ public final class LlamaModel: Sendable {
             evictionHead = nil
         }
         // Last, as it may take seconds and gigabytes.
-        self.weights = try weights.arranged(for: precision, kernels: kernels)
+        self.weights = try weights.arranged(for: precision, layout: layout, kernels: kernels)
     }
 
     /// Runs all layers over a batch.

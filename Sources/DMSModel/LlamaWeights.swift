@@ -46,17 +46,14 @@ public struct LlamaLayerWeights: Sendable {
 }
 
 extension LlamaLayerWeights {
-    /// The same with every matrix as a precision wants it, gates' adapters left out: they are floats.
+    /// The same with every matrix as a function wants it, gates' adapters left out: they are few.
     fileprivate func arranged(
-        for precision: Precision, kernels: any InferenceKernels
+        _ arrange: (LinearWeight) throws(MemoryError) -> LinearWeight
     ) throws(MemoryError) -> LlamaLayerWeights {
         LlamaLayerWeights(
-            attentionNorm: attentionNorm,
-            query: try kernels.arranged(query, for: precision), key: try kernels.arranged(key, for: precision),
-            value: try kernels.arranged(value, for: precision), output: try kernels.arranged(output, for: precision),
-            headNorms: headNorms, feedForwardNorm: feedForwardNorm,
-            gate: try kernels.arranged(gate, for: precision), up: try kernels.arranged(up, for: precision),
-            down: try kernels.arranged(down, for: precision), gateAdapter: gateAdapter)
+            attentionNorm: attentionNorm, query: try arrange(query), key: try arrange(key), value: try arrange(value),
+            output: try arrange(output), headNorms: headNorms, feedForwardNorm: feedForwardNorm,
+            gate: try arrange(gate), up: try arrange(up), down: try arrange(down), gateAdapter: gateAdapter)
     }
 
     /// All that a token is multiplied with.
@@ -101,13 +98,18 @@ public final class LlamaWeights: Sendable {
         self.head = head
     }
 
-    /// The same weights as products of a precision want them; those that are wanted as they are stay shared.
-    func arranged(for precision: Precision, kernels: any InferenceKernels) throws(MemoryError) -> LlamaWeights {
+    /// The same weights as products of a precision want them, and a layout says; those that are wanted as they are stay
+    /// shared.
+    func arranged(
+        for precision: Precision, layout: WeightLayout, kernels: any InferenceKernels
+    ) throws(MemoryError) -> LlamaWeights {
+        func arrange(_ weight: LinearWeight) throws(MemoryError) -> LinearWeight {
+            try kernels.arranged(weight, for: precision, layout: layout)
+        }
         var arranged: [LlamaLayerWeights] = []
-        for layer in layers { arranged.append(try layer.arranged(for: precision, kernels: kernels)) }
+        for layer in layers { arranged.append(try layer.arranged(arrange)) }
         return LlamaWeights(
-            embedding: embedding, layers: arranged, finalNorm: finalNorm,
-            head: try kernels.arranged(head, for: precision))
+            embedding: embedding, layers: arranged, finalNorm: finalNorm, head: try arrange(head))
     }
 
     /// Bytes that one decode step reads: every matrix once, one row of the embedding left out of account.

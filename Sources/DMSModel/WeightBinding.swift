@@ -5,24 +5,26 @@ extension LlamaWeights {
     /// Binds a checkpoint's tensors to the graph.
     ///
     /// Matrices are used where they are mapped, those of integers too. They are copied only where the precision asks for
-    /// another type (F32 or F16 files in BF16 precision) or the file does not align them. (For products of integers
-    /// ``LlamaModel`` lays them out anew.)
+    /// another type (F32 or F16 files in BF16 precision) or the file does not align them. Where there is a ``PanelsFile``
+    /// with what the precision multiplies, its panels are used instead. (What is wanted in panels and does not lie so,
+    /// ``LlamaModel`` lays out.)
     ///
+    /// - Parameter layout: With `.rows`, panels beside the checkpoint are left alone.
     /// - Throws: `CheckpointError` for missing, unexpected or mis-shaped tensors, ``MemoryError`` for copies that do not
     ///   fit.
     public convenience init(
-        _ directory: ModelDirectory, precision: Precision, kernels: any InferenceKernels
+        _ directory: ModelDirectory, precision: Precision, layout: WeightLayout = .stored,
+        kernels: any InferenceKernels
     ) throws {
-        try directory.validateWeights()
-        let binder = WeightBinder(
-            directory: directory, hasGateAdapters: directory.hasGateAdapters, precision: precision, kernels: kernels)
+        let binder = try WeightBinder(
+            directory, precision: precision, kernels: kernels,
+            panels: layout == .rows ? nil : try PanelsFile(directory))
         let configuration = directory.configuration
         let hidden = configuration.hiddenSize
-        let embedding = try binder.linear(
+        let embedding = try binder.matrix(
             "model.embed_tokens", outputs: configuration.vocabularySize, inputs: hidden)
         let head =
-            configuration.tiesEmbeddings
-            ? embedding : try binder.linear("lm_head", outputs: configuration.vocabularySize, inputs: hidden)
+            try binder.head(outputs: configuration.vocabularySize, inputs: hidden) ?? embedding
         let layers = try (0..<configuration.layerCount).map { try binder.layer($0) }
         self.init(
             embedding: embedding, layers: layers, finalNorm: try binder.norm("model.norm", count: hidden), head: head)
@@ -30,11 +32,24 @@ extension LlamaWeights {
 }
 
 /// Turns named tensors into weights.
-private struct WeightBinder {
-    let directory: ModelDirectory
-    let hasGateAdapters: Bool
-    let precision: Precision
-    let kernels: any InferenceKernels
+struct WeightBinder {
+    private let directory: ModelDirectory
+    private let hasGateAdapters: Bool
+    private let precision: Precision
+    private let kernels: any InferenceKernels
+    private let panels: PanelsFile?
+
+    /// - Throws: `CheckpointError` for missing, unexpected or mis-shaped tensors.
+    init(
+        _ directory: ModelDirectory, precision: Precision, kernels: any InferenceKernels, panels: PanelsFile?
+    ) throws {
+        try directory.validateWeights()
+        self.directory = directory
+        hasGateAdapters = directory.hasGateAdapters
+        self.precision = precision
+        self.kernels = kernels
+        self.panels = panels
+    }
 
     func layer(_ index: Int) throws -> LlamaLayerWeights {
         let configuration = directory.configuration
@@ -79,11 +94,49 @@ private struct WeightBinder {
                 hasBias: configuration.hasAttentionBias))
     }
 
+    /// A layer's weight: its panels where there are such and the precision multiplies them.
     func linear(_ name: String, outputs: Int, inputs: Int, hasBias: Bool = false) throws -> LinearWeight {
+        guard let panels, try usesPanels(of: name) else {
+            return try matrix(name, outputs: outputs, inputs: inputs, hasBias: hasBias)
+        }
+        return try panels.weight(
+            name, outputs: outputs, inputs: inputs, format: panelFormat(of: name),
+            bias: hasBias ? try widened("\(name).bias", count: outputs) : nil)
+    }
+
+    /// The head's weight; `nil` where that is the embedding as it is.
+    func head(outputs: Int, inputs: Int) throws -> LinearWeight? {
+        if directory.configuration.tiesEmbeddings {
+            guard panels != nil, try usesPanels(of: Self.head) else { return nil }
+        }
+        return try linear(Self.head, outputs: outputs, inputs: inputs)
+    }
+
+    private static let head = String(LlamaTensorName.outputHead.dropLast(".weight".count))
+
+    /// Panels of floats are BF16, which is what FP32 precision wants only where the checkpoint has BF16, too.
+    private func usesPanels(of name: String) throws -> Bool {
+        if directory.configuration.quantization?.scheme(of: name) != nil { return precision == .int8 }
+        return try precision != .fp32 || tensor("\(stored(name)).weight").dtype == .bfloat16
+    }
+
+    /// What a layer's weight is in panels.
+    func panelFormat(of name: String) -> WeightFormat {
+        directory.configuration.quantization?.scheme(of: name).map { .panels(GroupedFormat($0)) } ?? .bfloat16Panels
+    }
+
+    /// The layer as the checkpoint calls it: a tied head is the embedding.
+    private func stored(_ name: String) -> String {
+        guard directory.configuration.tiesEmbeddings, name == Self.head else { return name }
+        return String(LlamaTensorName.embedding.dropLast(".weight".count))
+    }
+
+    /// A weight as the checkpoint has it.
+    func matrix(_ name: String, outputs: Int, inputs: Int, hasBias: Bool = false) throws -> LinearWeight {
         if let scheme = directory.configuration.quantization?.scheme(of: name) {
             return try grouped(name, outputs: outputs, inputs: inputs, GroupedFormat(scheme), hasBias: hasBias)
         }
-        return try floats(name, outputs: outputs, inputs: inputs, hasBias: hasBias)
+        return try floats(stored(name), outputs: outputs, inputs: inputs, hasBias: hasBias)
     }
 
     private func floats(_ name: String, outputs: Int, inputs: Int, hasBias: Bool) throws -> LinearWeight {

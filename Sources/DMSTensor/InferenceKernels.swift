@@ -29,11 +29,13 @@ public protocol InferenceKernels: AnyObject, Sendable {
     /// - Throws: ``MemoryError`` when the system has no such memory to give.
     func reserveLinear(inputs: Int, precision: Precision) throws(MemoryError)
 
-    /// A weight as products of a precision want it: the weight itself, or a copy, which comes back unchanged when it is
-    /// given again. Who runs a model asks once, ahead.
+    /// A weight as products of a precision want it, and a layout says: the weight itself, or a copy, which comes back
+    /// unchanged when it is given again. Who runs a model asks once, ahead.
     ///
     /// - Throws: ``MemoryError`` when the system has no memory for a copy.
-    func arranged(_ weight: LinearWeight, for precision: Precision) throws(MemoryError) -> LinearWeight
+    func arranged(
+        _ weight: LinearWeight, for precision: Precision, layout: WeightLayout
+    ) throws(MemoryError) -> LinearWeight
 
     /// Up to three layers that read the same `input` `[rows, inputs]`; each output is `[rows, outputs]`.
     func linear(

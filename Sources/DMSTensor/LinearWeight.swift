@@ -47,11 +47,27 @@ public final class LinearWeight: @unchecked Sendable {
         self.init(outputs, inputs, .grouped(format), pointer, scales, bias, owner)
     }
 
-    /// The same matrix of grouped integers in panels, which hold its scales, too.
+    /// A matrix in panels, which hold its scales, too.
+    ///
+    /// - Parameters:
+    ///   - format: One of panels.
+    ///   - pointer: What ``CPUKernels/pack(_:outputs:into:)`` makes of all outputs, aligned to 2 bytes and better to 64.
+    ///   - bias: `outputs` FP32 values, or `nil`.
+    ///   - owner: Whatever keeps `pointer` valid.
+    public convenience init(
+        outputs: Int, inputs: Int, panels format: WeightFormat, pointer: UnsafeRawPointer, bias: HostBuffer? = nil,
+        owner: AnyObject
+    ) {
+        precondition(format.isInPanels, "panels of \(format)")
+        self.init(outputs, inputs, format, pointer, nil, bias, owner)
+    }
+
+    /// The same matrix in panels that a kernel has laid out.
     convenience init(panels: HostBuffer, of weight: LinearWeight) {
-        guard case .grouped(let format) = weight.format else { preconditionFailure("panels of \(weight.format)") }
+        guard let format = weight.format.inPanels else { preconditionFailure("panels of \(weight.format)") }
         self.init(
-            weight.outputs, weight.inputs, .panels(format), UnsafeRawPointer(panels.pointer), nil, weight.bias, panels)
+            outputs: weight.outputs, inputs: weight.inputs, panels: format, pointer: UnsafeRawPointer(panels.pointer),
+            bias: weight.bias, owner: panels)
     }
 
     private init(

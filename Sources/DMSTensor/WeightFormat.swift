@@ -6,22 +6,25 @@ public enum WeightFormat: Sendable, Hashable {
     case floats(ScalarType)
     /// Integers of a few bits with a scale for each group of inputs.
     case grouped(GroupedFormat)
-    /// The same, laid out for products of integers, in the precision `.int8` and no other
-    /// (``InferenceKernels/arranged(_:for:)``).
+    /// The same in panels, for products of integers: in the precision `.int8` and no other
+    /// (``InferenceKernels/arranged(_:for:layout:)``).
     case panels(GroupedFormat)
+    /// BF16 in panels.
+    case bfloat16Panels
 
     /// The name used on the command line and in reports.
     public var name: String {
         switch self {
         case .floats(let type): type.name
         case .grouped(let format), .panels(let format): format.type.rawValue
+        case .bfloat16Panels: ScalarType.bfloat16.name
         }
     }
 
     /// Inputs that share a scale; `nil` for floats.
     public var groupSize: Int? {
         switch self {
-        case .floats: nil
+        case .floats, .bfloat16Panels: nil
         case .grouped(let format), .panels(let format): format.groupSize
         }
     }
@@ -31,6 +34,7 @@ public enum WeightFormat: Sendable, Hashable {
         case .floats(let type): type.kernelType
         case .grouped(let format): format.type == .int8 ? DMS_GROUPED_INT8 : DMS_GROUPED_INT4
         case .panels(let format): format.type == .int8 ? DMS_PANELS_INT8 : DMS_PANELS_INT4
+        case .bfloat16Panels: DMS_PANELS_BF16
         }
     }
 
@@ -40,7 +44,27 @@ public enum WeightFormat: Sendable, Hashable {
         case .floats(let type): outputs * inputs * type.byteCount
         case .grouped(let format):
             format.codeBytes(outputs: outputs, inputs: inputs) + format.scaleBytes(outputs: outputs, inputs: inputs)
-        case .panels(let format): dms_panels_bytes(kernelType, outputs, inputs, format.groupSize)
+        case .panels, .bfloat16Panels: dms_panels_bytes(kernelType, outputs, inputs, groupSize ?? 0)
+        }
+    }
+
+    /// The outputs of a panel, which is the unit that panels are laid out, stored and read in.
+    public static let panelOutputs = 32
+
+    /// Whether it is one of panels.
+    public var isInPanels: Bool {
+        switch self {
+        case .floats, .grouped: false
+        case .panels, .bfloat16Panels: true
+        }
+    }
+
+    /// What a weight of this format is in panels; `nil` for floats other than BF16, and for panels.
+    public var inPanels: WeightFormat? {
+        switch self {
+        case .floats(.bfloat16): .bfloat16Panels
+        case .grouped(let format): .panels(format)
+        case .floats, .panels, .bfloat16Panels: nil
         }
     }
 }

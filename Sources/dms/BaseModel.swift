@@ -14,7 +14,7 @@ enum BaseModel {
     ///   - text: What is evaluated, and `tokens` what the other model's tokenizer makes of it.
     static func load(
         _ path: String, for loaded: LoadedModel, text: String, tokens: [Int32], hasStart: Bool, precision: Precision,
-        kernels: CPUKernels
+        layout: WeightLayout, kernels: CPUKernels
     ) throws -> LlamaModel {
         let directory = try ModelDirectory.open(path: path)
         try requireSameVocabulary(loaded, directory)
@@ -22,8 +22,8 @@ enum BaseModel {
         let metadata = try directory.dmsMetadata()
         return try LlamaModel(
             configuration: directory.configuration,
-            weights: try LlamaWeights(directory, precision: precision, kernels: kernels),
-            dms: metadata?.configuration, precision: precision, kernels: kernels)
+            weights: try LlamaWeights(directory, precision: precision, layout: layout, kernels: kernels),
+            dms: metadata?.configuration, precision: precision, layout: layout, kernels: kernels)
     }
 
     private static func requireSameVocabulary(_ loaded: LoadedModel, _ base: ModelDirectory) throws(EvaluationError) {

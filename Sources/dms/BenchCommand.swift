@@ -32,6 +32,8 @@ struct BenchCommand: ModelUsing {
 
     @OptionGroup var options: BenchOptions
     @OptionGroup var compute: ComputeOptions
+
+    @OptionGroup var weightLayout: LayoutOptions
     @OptionGroup var cache: CacheOptions
     @OptionGroup var hub: HubOptions
 
@@ -52,7 +54,7 @@ struct BenchCommand: ModelUsing {
     }
 
     func run() throws {
-        let plan = try BenchPlan(options, compute: compute, cache: cache)
+        let plan = try BenchPlan(options, compute: compute, layout: weightLayout.layout, cache: cache)
         var meter = CeilingMeter(threads: plan.threads)
         if let rows = options.rows { return try runProducts(plan, rows.counts, &meter) }
         if !plan.batches.isEmpty { return try runBatches(plan, &meter) }
@@ -115,18 +117,18 @@ struct BenchPlan {
     /// In place of ``workloads``, where batches are asked for.
     let batches: [BatchWorkload]
 
-    init(_ options: BenchOptions, compute: ComputeOptions, cache: CacheOptions) throws {
+    init(_ options: BenchOptions, compute: ComputeOptions, layout: WeightLayout, cache: CacheOptions) throws {
         let kernels = try CPUKernels(threads: compute.threads, instructionSet: options.instructionSet)
         threads = kernels.threads
         backend = kernels.name
-        let source = try Self.source(options, compute, kernels)
+        let source = try Self.source(options, compute, layout, kernels)
         precision = source.precision
-        weights = (source.weights.layers.first?.gate ?? source.weights.head).format
         name = options.shape?.rawValue ?? options.model ?? ""
         let gate = try Self.gate(options, source)
         runner = try BenchmarkRunner(
             configuration: source.configuration, weights: source.weights, dms: source.dms, precision: precision,
-            kernels: kernels, retention: gate?.configuration, eviction: gate?.control ?? .off)
+            layout: layout, kernels: kernels, retention: gate?.configuration, eviction: gate?.control ?? .off)
+        weights = runner.weightFormat
         weightBytes = runner.weightBytesPerStep
         var modes: [BenchmarkMode] = options.dense ? [.dense] : []
         modes += gate == nil ? [.noEvict] : [.noEvict, .dms]
@@ -164,7 +166,7 @@ struct BenchPlan {
     }
 
     private static func source(
-        _ options: BenchOptions, _ compute: ComputeOptions, _ kernels: CPUKernels
+        _ options: BenchOptions, _ compute: ComputeOptions, _ layout: WeightLayout, _ kernels: CPUKernels
     ) throws -> Source {
         if let shape = options.shape {
             Console.progress("dms: making random weights")
@@ -179,7 +181,7 @@ struct BenchPlan {
             return Source(configuration: configuration, weights: weights, dms: nil, precision: precision)
         }
         let loaded = try LoadedModel(
-            path: options.model ?? "", precision: compute.precision, kernels: kernels)
+            path: options.model ?? "", precision: compute.precision, layout: layout, kernels: kernels)
         return Source(
             configuration: loaded.model.configuration, weights: loaded.model.weights, dms: loaded.model.dms,
             precision: compute.precision)

@@ -91,6 +91,7 @@ struct BenchReport {
         var object = JSONObject([
             "model": .string(plan.name), "backend": .string(plan.backend), "threads": .count(plan.threads),
             "precision": .string(plan.precision.rawValue), "weight_bytes_per_step": .count(plan.weightBytes),
+            "weight_layout": .string((plan.weights.isInPanels ? WeightLayout.panels : .rows).rawValue),
             "ceilings": .object(ceilingsJSON), "runs": .array(results.map { .object(run($0)) }),
         ])
         if let products {

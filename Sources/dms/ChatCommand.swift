@@ -58,6 +58,9 @@ struct ChatCommand: ModelUsing {
     @OptionGroup(title: "Computing")
     var compute: ComputeOptions
 
+    @OptionGroup(title: "Computing")
+    var weightLayout: LayoutOptions
+
     @OptionGroup var hub: HubOptions
 
     func validate() throws {
@@ -76,7 +79,8 @@ struct ChatCommand: ModelUsing {
     func run() throws {
         let path = try model ?? ShippedModel.path()
         let kernels = try CPUKernels(threads: compute.threads)
-        let loaded = try LoadedModel(path: path, precision: compute.precision, kernels: kernels)
+        let loaded = try LoadedModel(
+            path: path, precision: compute.precision, layout: weightLayout.layout, kernels: kernels)
         let recommended = loaded.directory.generationConfiguration
         guard let template = chatTemplate ?? ChatTemplate.detect(loaded.tokenizer, endOfText: recommended.endOfTextIDs)
         else { throw ConsoleError(Self.noTemplate(path)) }

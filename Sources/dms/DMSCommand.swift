@@ -18,6 +18,7 @@ struct DMSCommand: ParsableCommand {
               dms eval --model DIR --corpus FILE perplexity, and what eviction costs and saves
               dms retrofit --model DIR …         teach a base model to evict
               dms quantize --model DIR …         round its weights to 8 or 4 bits
+              dms pack --model DIR               lay them out for fast products, once
               dms convert --model DIR …          state its eviction in another dialect
               dms bench --shape llama-3.2-1b     how fast this machine is; needs no model
               dms corpus recall --output DIR     texts to train a small model on
@@ -28,8 +29,8 @@ struct DMSCommand: ParsableCommand {
         version: Version.text,
         subcommands: [
             GenerateCommand.self, ChatCommand.self, ServeCommand.self, TokenizeCommand.self, EvalCommand.self,
-            InspectCommand.self, PullCommand.self, BenchCommand.self, QuantizeCommand.self, ConvertCommand.self,
-            RetrofitCommand.self, PretrainCommand.self, CorpusCommand.self,
+            InspectCommand.self, PullCommand.self, BenchCommand.self, QuantizeCommand.self, PackCommand.self,
+            ConvertCommand.self, RetrofitCommand.self, PretrainCommand.self, CorpusCommand.self,
         ])
 }
 

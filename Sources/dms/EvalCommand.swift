@@ -96,6 +96,9 @@ struct EvalCommand: ModelUsing {
     @OptionGroup(title: "Computing")
     var compute: ComputeOptions
 
+    @OptionGroup(title: "Computing")
+    var weightLayout: LayoutOptions
+
     @OptionGroup var hub: HubOptions
 
     @Flag(help: "Print one JSON object.")

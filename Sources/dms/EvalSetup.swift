@@ -33,8 +33,8 @@ struct EvalSetup {
                 "dms: warning: without --model this is the small model that comes with dms, which knows no such text")
         }
         let loaded = try LoadedModel(
-            path: modelPath, precision: command.compute.precision, kernels: kernels,
-            overrides: DMSOverrides(zeroing: command.zeroing))
+            path: modelPath, precision: command.compute.precision, layout: command.weightLayout.layout,
+            kernels: kernels, overrides: DMSOverrides(zeroing: command.zeroing))
         let tokens = corpus.map { loaded.tokenizer.stream($0.text, hasStart: !command.noBos) } ?? []
         corpusName = command.corpus
         self.loaded = loaded
@@ -42,7 +42,7 @@ struct EvalSetup {
         base = try command.base.map { path in
             try BaseModel.load(
                 path, for: loaded, text: corpus?.text ?? "", tokens: tokens, hasStart: !command.noBos,
-                precision: command.compute.precision, kernels: kernels)
+                precision: command.compute.precision, layout: command.weightLayout.layout, kernels: kernels)
         }
     }
 

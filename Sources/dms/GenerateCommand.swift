@@ -91,6 +91,9 @@ struct GenerateCommand: ModelUsing {
     @OptionGroup(title: "Computing")
     var compute: ComputeOptions
 
+    @OptionGroup(title: "Computing")
+    var weightLayout: LayoutOptions
+
     @OptionGroup var hub: HubOptions
 
     @Flag(help: "Print one JSON object instead of the text.")
@@ -122,7 +125,8 @@ struct GenerateCommand: ModelUsing {
         let (text, demo) = try input()
         let kernels = try CPUKernels(threads: compute.threads)
         let loaded = try LoadedModel(
-            path: try model ?? ShippedModel.path(), precision: compute.precision, kernels: kernels)
+            path: try model ?? ShippedModel.path(), precision: compute.precision, layout: weightLayout.layout,
+            kernels: kernels)
         let speculation = try speculation.parameters(maximumStreams: 1)
         let configuration = CacheConfiguration(
             kvType: cache.type(for: compute.precision), draftRows: speculation?.draftRows ?? 0)

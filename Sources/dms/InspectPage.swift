@@ -40,7 +40,7 @@ struct InspectPage {
         let base = try options.base.map {
             try BaseModel.load(
                 $0, for: loaded, text: text.text, tokens: text.tokens, hasStart: !options.noBos,
-                precision: command.compute.precision, kernels: kernels)
+                precision: command.compute.precision, layout: .stored, kernels: kernels)
         }
         if let parts = options.parts { try OutputFile.makeFolder(parts) }
         let progress = EvalProgress(unit: "tokens")

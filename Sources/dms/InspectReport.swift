@@ -1,6 +1,7 @@
 import DMSCheckpoint
 import DMSEngine
 import DMSJSON
+import DMSModel
 import DMSPolicy
 import DMSTensor
 import DMSTokenizer
@@ -10,11 +11,13 @@ struct InspectReport {
     private let directory: ModelDirectory
     private let dms: DMSMetadata?
     private let vocabularySize: Int
+    private let panels: PanelsFile?
 
     init(path: String) throws {
         directory = try ModelDirectory.open(path: path)
         try directory.validateWeights()
         dms = try directory.dmsMetadata()
+        panels = try PanelsFile(directory)
         vocabularySize = try Tokenizer(file: directory.tokenizerPath).vocabularySize
     }
 
@@ -123,6 +126,9 @@ struct InspectReport {
         for file in directory.weights.files {
             lines.append("weights     \(file.path), \(Units.bytes(Self.byteCount(file)))")
         }
+        if let panels {
+            lines.append("panels      \(panels.path), \(Units.bytes(panels.byteCount))")
+        }
         lines.append("tokenizer   \(directory.path + "/tokenizer.json"), \(vocabularySize) entries")
         lines.append("")
         for (name, value) in shape { lines.append("\(Self.padded(name)) \(Self.plain(value))") }
@@ -183,6 +189,9 @@ struct InspectReport {
                 directory.weights.files.map { file in
                     .object(JSONObject(["path": .string(file.path), "bytes": .count(Self.byteCount(file))]))
                 }),
+            "panels": panels.map {
+                .object(JSONObject(["path": .string($0.path), "bytes": .count($0.byteCount)]))
+            } ?? .null,
             "configuration": .object(shape.reduce(into: JSONObject()) { $0[$1.name] = $1.value }),
             "ignored_keys": .array(configuration.ignoredKeys.map { .string($0) }),
             "end_of_text_ids": .ids(directory.generationConfiguration.endOfTextIDs),

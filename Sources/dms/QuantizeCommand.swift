@@ -1,5 +1,6 @@
 public import ArgumentParser
 import DMSJSON
+import DMSModel
 import DMSQuantization
 public import DMSTensor
 
@@ -18,7 +19,7 @@ struct QuantizeCommand: ModelUsing {
               dms quantize --model DIR --output DIR-int8 --weights int8
               dms eval --model DIR-int8 --base DIR --corpus FILE     what that costs
 
-            With --json: output, weights, head_weights, group_size, layers, source_bytes and bytes.
+            With --json: output, weights, head_weights, group_size, layers, source_bytes, bytes and panels_bytes.
             """)
 
     @Option(help: HubOptions.help("The model"))
@@ -45,6 +46,9 @@ struct QuantizeCommand: ModelUsing {
             valueName: "choice"))
     var scale = ScaleChoice.search
 
+    @Flag(help: "Write panels.safetensors, too: what 'dms pack' makes of the copy.")
+    var panels = false
+
     @Option(help: "Threads that round; changes no result. (default: one per processor this process may use)")
     var threads: Int?
 
@@ -68,27 +72,30 @@ struct QuantizeCommand: ModelUsing {
     }
 
     func run() throws {
+        let kernels = try CPUKernels(threads: threads)
         let quantizer = try ModelQuantizer(
             path: model, format: GroupedFormat(weights, groupSize: groupSize), head: headWeights, scaleChoice: scale,
-            kernels: try CPUKernels(threads: threads))
+            kernels: kernels)
         let progress = EvalProgress(unit: "MiB")
         let summary = try quantizer.write(to: output) { done, total in
             progress.show("weights", done >> 20, of: total >> 20)
         }
         progress.finish()
+        let packed = panels ? try PackCommand.pack(output, kernels: kernels) : nil
         if json {
             try Console.write(
                 JSONObject([
                     "output": .string(output), "weights": .string(weights.rawValue),
                     "head_weights": .string(headWeights.rawValue), "group_size": .count(groupSize),
                     "layers": .count(summary.layers), "source_bytes": .count(summary.sourceBytes),
-                    "bytes": .count(summary.bytes),
+                    "bytes": .count(summary.bytes), "panels_bytes": packed.map { .count($0.bytes) } ?? .null,
                 ]))
         } else {
             let head = headWeights == weights ? "" : ", the head as \(headWeights.rawValue)"
+            let panels = packed.map { "; \(Units.bytes($0.bytes)) of panels beside them" } ?? ""
             try Console.write(
                 "\(output): \(summary.layers) layers as \(weights.rawValue) in groups of \(groupSize)\(head); "
-                    + "\(Units.bytes(summary.bytes)) of weights, from \(Units.bytes(summary.sourceBytes)).\n"
+                    + "\(Units.bytes(summary.bytes)) of weights, from \(Units.bytes(summary.sourceBytes))\(panels).\n"
                     + "With --precision int8 they are multiplied as integers: faster on x86-64 with AVX2 or more.\n")
         }
     }

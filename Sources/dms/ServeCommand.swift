@@ -98,6 +98,9 @@ struct ServeCommand: ParsableCommand, ModelUsing {
     @OptionGroup(title: "Computing")
     var compute: ComputeOptions
 
+    @OptionGroup(title: "Computing")
+    var weightLayout: LayoutOptions
+
     @OptionGroup var hub: HubOptions
 
     @Option(help: "trace, debug, info, notice, warning, error or critical: what is logged.")
@@ -124,7 +127,8 @@ struct ServeCommand: ParsableCommand, ModelUsing {
         let path = try model ?? ShippedModel.path()
         let keys = try apiKeyFile.map { try Self.keys(file: $0) }
         let kernels = try CPUKernels(threads: compute.threads)
-        let loaded = try LoadedModel(path: path, precision: compute.precision, kernels: kernels)
+        let loaded = try LoadedModel(
+            path: path, precision: compute.precision, layout: weightLayout.layout, kernels: kernels)
         let sessions = try extras.openSessions(of: loaded)
         // Held until the server has ended: the folder is this process's alone.
         defer { withExtendedLifetime(sessions) {} }

@@ -14,6 +14,8 @@ struct LinearProblem: CustomStringConvertible {
     var weightOffset = 0
     /// Inputs that share a scale, for grouped weights.
     var group = 32
+    /// Whether BF16 weights lie in panels.
+    var hasPanelsOfFloats = false
 
     private(set) var x: [Float] = []
     private(set) var bias: [Float] = []
@@ -30,7 +32,7 @@ struct LinearProblem: CustomStringConvertible {
 
     var description: String {
         "rows \(rows), inputs \(inputs), outputs \(outputs), precision \(precision.rawValue), type \(type.rawValue)"
-            + (isGrouped ? ", group \(group)" : "")
+            + (isGrouped ? ", group \(group)" : "") + (hasPanelsOfFloats ? ", in panels" : "")
     }
 
     mutating func fill(seed: UInt64) {
@@ -64,7 +66,7 @@ struct LinearProblem: CustomStringConvertible {
     }
 
     /// Whether a call takes them in panels.
-    var isInPanels: Bool { isGrouped && precision == DMS_PRECISION_INT8 }
+    var isInPanels: Bool { hasPanelsOfFloats || isGrouped && precision == DMS_PRECISION_INT8 }
 
     /// The codes as they lie in memory.
     var packedCodes: [UInt8] {
@@ -135,10 +137,14 @@ extension LinearProblem {
     ) -> dms_linear_output {
         dms_linear_output(
             weight: weight,
-            weight_type: !isInPanels ? type : type == DMS_GROUPED_INT8 ? DMS_PANELS_INT8 : DMS_PANELS_INT4,
+            weight_type: isInPanels ? panelType : type,
             bias: hasBias ? bias : nil, out_features: outputs, y: y, y_stride: yStride,
             accumulate: accumulates ? 1 : 0, scales: isGrouped && !isInPanels ? scales : nil,
             group: isGrouped ? group : 0)
+    }
+
+    private var panelType: dms_dtype {
+        type == DMS_BF16 ? DMS_PANELS_BF16 : type == DMS_GROUPED_INT8 ? DMS_PANELS_INT8 : DMS_PANELS_INT4
     }
 
     static func call(

@@ -3,10 +3,11 @@ import DMSTestSupport
 import Testing
 
 @Suite struct LinearTests {
-    /// Every precision and weight type that go together.
+    /// Every precision and weight type that go together, and whether weights lie in panels.
     static let formats = [
-        (DMS_PRECISION_FP32, DMS_F32), (DMS_PRECISION_FP32, DMS_BF16), (DMS_PRECISION_FP32, DMS_F16),
-        (DMS_PRECISION_BF16, DMS_BF16),
+        (DMS_PRECISION_FP32, DMS_F32, false), (DMS_PRECISION_FP32, DMS_BF16, false),
+        (DMS_PRECISION_FP32, DMS_F16, false), (DMS_PRECISION_BF16, DMS_BF16, false),
+        (DMS_PRECISION_FP32, DMS_BF16, true), (DMS_PRECISION_BF16, DMS_BF16, true),
     ]
     /// Tails of every register tile and vector, and both sides of the blocks of 1024 and 2048 inputs.
     static let sizes = [1, 3, 17, 31, 32, 33, 64, 127, 130]
@@ -24,8 +25,8 @@ import Testing
         }
     }
 
-    @Test(arguments: 0..<4) func agreesWithFP64(_ format: Int) {
-        let (precision, type) = Self.formats[format]
+    @Test(arguments: 0..<6) func agreesWithFP64(_ format: Int) {
+        let (precision, type, inPanels) = Self.formats[format]
         var generator = SeededGenerator(seed: UInt64(format))
         func pick(_ sizes: [Int], atMost limit: Int = .max) -> Int {
             sizes.filter { $0 <= limit }.randomElement(using: &generator) ?? 1
@@ -37,17 +38,19 @@ import Testing
                 inputs: long ? Self.longInputs[seed / 4 % Self.longInputs.count] : pick(Self.sizes),
                 outputs: pick(Self.sizes, atMost: long ? 17 : 64), precision: precision, type: type,
                 hasBias: seed % 2 == 0, accumulates: seed % 3 == 0, weightOffset: seed % 5)
+            problem.hasPanelsOfFloats = inPanels
             problem.fill(seed: UInt64(seed))
             check(problem)
         }
     }
 
-    @Test(arguments: 0..<4) func bitsDoNotDependOnThreadsOrBatch(_ format: Int) {
-        let (precision, type) = Self.formats[format]
+    @Test(arguments: 0..<6) func bitsDoNotDependOnThreadsOrBatch(_ format: Int) {
+        let (precision, type, inPanels) = Self.formats[format]
         for inputs in [33, 2049] {
             var problem = LinearProblem(
                 rows: 40, inputs: inputs, outputs: 67, precision: precision, type: type, hasBias: true,
                 accumulates: true)
+            problem.hasPanelsOfFloats = inPanels
             problem.fill(seed: UInt64(inputs))
             let placed = PlacedLinear(problem)
             for isa in KernelContext.linearInstructionSets {
@@ -75,9 +78,10 @@ import Testing
     }
 
     /// More rows than are prepared at a time, and several blocks of rows per task.
-    @Test func bitsOfALongCall() {
+    @Test(arguments: [false, true]) func bitsOfALongCall(inPanels: Bool) {
         var problem = LinearProblem(
             rows: 1100, inputs: 40, outputs: 9, precision: DMS_PRECISION_BF16, type: DMS_BF16)
+        problem.hasPanelsOfFloats = inPanels
         problem.fill(seed: 5)
         check(problem)
         for isa in KernelContext.linearInstructionSets {
@@ -92,7 +96,7 @@ import Testing
         }
     }
 
-    @Test func severalOutputsAreOneCall() {
+    @Test(arguments: [false, true]) func severalOutputsAreOneCall(inPanels: Bool) {
         for isa in KernelContext.linearInstructionSets {
             for rows in [1, 7, 33] {
                 var problems = [65, 3, 130].map { outputs in
@@ -100,7 +104,10 @@ import Testing
                         rows: rows, inputs: 260, outputs: outputs, precision: DMS_PRECISION_BF16, type: DMS_BF16,
                         hasBias: outputs == 3, accumulates: outputs == 130)
                 }
-                for index in problems.indices { problems[index].fill(seed: 9) }
+                for index in problems.indices {
+                    problems[index].hasPanelsOfFloats = inPanels
+                    problems[index].fill(seed: 9)
+                }
                 KernelContext.with(isa, threads: 2) { context in
                     let memory = TestMemory(), x = memory.copy(problems[0].x)
                     let ys = problems.map { memory.copy($0.initial) }
@@ -119,11 +126,12 @@ import Testing
     }
 
     /// A product that is not finite reaches its own output and no other.
-    @Test(arguments: 0..<4) func nonFiniteValuesPropagate(_ format: Int) {
-        let (precision, type) = Self.formats[format]
+    @Test(arguments: 0..<6) func nonFiniteValuesPropagate(_ format: Int) {
+        let (precision, type, inPanels) = Self.formats[format]
         let infinity: UInt32 = type == DMS_F32 ? 0x7f80_0000 : type == DMS_BF16 ? 0x7f80 : 0x7c00
         for inputs in [33, 70] {
             var problem = LinearProblem(rows: 6, inputs: inputs, outputs: 9, precision: precision, type: type)
+            problem.hasPanelsOfFloats = inPanels
             problem.fill(seed: 3)
             problem.setX(1, inputs - 1, to: .nan)
             problem.setX(4, 2, to: 0)
@@ -145,8 +153,9 @@ import Testing
     /// What lies behind the last weight is not read into a sum, even as zero times infinity.
     @Test func nothingBehindTheWeightsCounts() {
         for isa in KernelContext.linearInstructionSets {
-            for (precision, type) in Self.formats {
+            for (precision, type, inPanels) in Self.formats {
                 var problem = LinearProblem(rows: 2, inputs: 19, outputs: 2, precision: precision, type: type)
+                problem.hasPanelsOfFloats = inPanels
                 problem.fill(seed: 8)
                 let nan: UInt32 = type == DMS_F32 ? 0x7fc0_0000 : type == DMS_BF16 ? 0x7fc0 : 0x7e00
                 for input in 0..<19 { problem.setWeight(1, input, bits: nan) }

@@ -111,7 +111,7 @@ public struct ReferenceLlama {
                 let code = format.type == .int8 ? Int(byte) - 128 : Int(offset % 2 == 0 ? byte & 15 : byte >> 4) - 8
                 let bits = UInt32(weight.scales?[offset / format.groupSize] ?? 0) << 16
                 return Double(code) * Double(Float(bitPattern: bits))
-            case .panels: preconditionFailure("a reference of weights in panels")
+            case .panels, .bfloat16Panels: preconditionFailure("a reference of weights in panels")
             default:
                 let bits = UInt32(weight.pointer.load(fromByteOffset: offset * 2, as: UInt16.self)) << 16
                 return Double(Float(bitPattern: bits))

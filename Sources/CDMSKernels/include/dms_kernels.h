@@ -30,9 +30,10 @@ typedef enum dms_dtype {
     // (code - 8) times its scale, which FP32 holds exactly.
     DMS_GROUPED_INT8 = 5,  // a byte each
     DMS_GROUPED_INT4 = 6,  // two in a byte, the first in the low half
-    // The same as dms_pack_panels lays them out, for DMS_PRECISION_INT8 alone.
+    // Weights of linear layers as dms_pack_panels lays them out; integers for DMS_PRECISION_INT8 alone.
     DMS_PANELS_INT8 = 7,
     DMS_PANELS_INT4 = 8,
+    DMS_PANELS_BF16 = 9,
 } dms_dtype;
 
 // Bytes of one element; 0 where that is no whole number of them.
@@ -129,11 +130,12 @@ void dms_linear(dms_context *context, const dms_linear_args *args);
 void dms_quantize(dms_context *context, const float *weights, size_t rows, size_t inputs, dms_dtype type, size_t group,
                   int32_t searches, void *codes, uint16_t *scales);
 
-// Bytes of grouped weights laid out in panels, which want an even address and profit from one of 64 bytes. `type` is the
-// grouped type or that of the panels.
+// Bytes of weights laid out in panels, which want an even address and profit from one of 64 bytes. `type` is that of the
+// panels, or what it is made of; BF16 has no group.
 size_t dms_panels_bytes(dms_dtype type, size_t outputs, size_t inputs, size_t group);
-// Lays grouped weights of a type out in panels: those of 8 bits become DMS_PANELS_INT8, those of 4 DMS_PANELS_INT4.
-void dms_pack_panels(dms_context *context, dms_dtype type, const void *codes, const uint16_t *scales, size_t outputs,
+// Lays weights out in panels: grouped ones of 8 bits become DMS_PANELS_INT8, those of 4 DMS_PANELS_INT4, and BF16, which
+// has no scales and no group, DMS_PANELS_BF16. Panels of some outputs from a multiple of 32 on are a piece of all.
+void dms_pack_panels(dms_context *context, dms_dtype type, const void *weights, const uint16_t *scales, size_t outputs,
                      size_t inputs, size_t group, void *panels);
 
 // MARK: Attention

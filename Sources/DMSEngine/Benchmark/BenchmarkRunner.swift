@@ -24,19 +24,25 @@ public final class BenchmarkRunner {
 
     /// - Parameters:
     ///   - dms: The model's own gate, if any.
+    ///   - layout: How the weights of linear layers lie.
     ///   - retention: The rule of mode `dms`.
     ///   - eviction: Who decides in mode `dms`.
     /// - Throws: `ModelError` when the model cannot be built.
     public init(
         configuration: LlamaConfiguration, weights: LlamaWeights, dms: DMSConfiguration?, precision: Precision,
-        kernels: any InferenceKernels, retention: DMSConfiguration?, eviction: EvictionControl
+        layout: WeightLayout = .stored, kernels: any InferenceKernels, retention: DMSConfiguration?,
+        eviction: EvictionControl
     ) throws {
         self.kernels = TimedKernels(kernels)
         self.eviction = eviction
         self.retention = retention
         model = try LlamaModel(
-            configuration: configuration, weights: weights, dms: dms, precision: precision, kernels: self.kernels)
+            configuration: configuration, weights: weights, dms: dms, precision: precision, layout: layout,
+            kernels: self.kernels)
     }
+
+    /// What most matrices are when they are multiplied: those of the feed-forward layers.
+    public var weightFormat: WeightFormat { (model.weights.layers.first?.gate ?? model.weights.head).format }
 
     /// Bytes of weights that a step reads.
     public var weightBytesPerStep: Int { model.weights.bytesPerDecodeStep }

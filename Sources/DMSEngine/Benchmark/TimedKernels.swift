@@ -40,8 +40,10 @@ public final class TimedKernels: InferenceKernels, @unchecked Sendable {
         try base.reserveLinear(inputs: inputs, precision: precision)
     }
 
-    public func arranged(_ weight: LinearWeight, for precision: Precision) throws(MemoryError) -> LinearWeight {
-        try base.arranged(weight, for: precision)
+    public func arranged(
+        _ weight: LinearWeight, for precision: Precision, layout: WeightLayout
+    ) throws(MemoryError) -> LinearWeight {
+        try base.arranged(weight, for: precision, layout: layout)
     }
 
     public func linear(

@@ -49,6 +49,7 @@ extension CPUKernels {
         case .panels(let format):
             precondition(precision == .int8, "a weight in panels in \(precision) precision")
             output.group = format.groupSize
+        case .bfloat16Panels: break
         }
         output.weight = weight.pointer
         output.weight_type = weight.format.kernelType

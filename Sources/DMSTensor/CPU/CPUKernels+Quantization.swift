@@ -20,17 +20,4 @@ extension CPUKernels {
             context, weights.pointer, weights.rows, weights.columns, WeightFormat.grouped(format).kernelType,
             format.groupSize, scaleChoice == .search ? 1 : 0, codes, scales)
     }
-
-    /// Grouped integers become panels for products of integers; everything else is used as it is.
-    public func arranged(_ weight: LinearWeight, for precision: Precision) throws(MemoryError) -> LinearWeight {
-        guard precision == .int8, case .grouped(let format) = weight.format, let scales = weight.scales else {
-            return weight
-        }
-        let panels = try HostBuffer(
-            byteCount: WeightFormat.panels(format).byteCount(outputs: weight.outputs, inputs: weight.inputs))
-        dms_pack_panels(
-            context, weight.format.kernelType, weight.pointer, scales, weight.outputs, weight.inputs, format.groupSize,
-            panels.pointer)
-        return LinearWeight(panels: panels, of: weight)
-    }
 }
