@@ -6,9 +6,10 @@ FOLDER holds llama-bench, and llama-batched-bench for --sequences; without it dm
 every --context; decode with nothing before it and at the longest context; with --sequences N, N sequences that decode
 together at --batch-context, and the memory of their keys and values (of the peer what its log says). dms is measured
 twice, keeping everything and with a gate that evicts 7 of 8 tokens (window 256); the peer keeps everything, with flash
-attention off and on, and its better figure counts. Its weights are written to --folder first (2.3 GiB in BF16). Weights
-of 8 and 4 bits are multiplied as integers on both sides: activations are rounded to 8 bits, in groups of 64 here
-(`--precision int8`), of 32 there. Every figure is the median of --rounds, with the smallest and the largest behind it.
+attention off and on, and its better figure counts. Its weights are written to --folder first (2.3 GiB in BF16). Those of
+dms lie in panels (--layout), as `dms pack` stores them. Weights of 8 and 4 bits are multiplied as integers on both sides:
+activations are rounded to 8 bits, in groups of 64 here (`--precision int8`), of 32 there. Every figure is the median of
+--rounds, with the smallest and the largest behind it.
 """
 import argparse
 import json
@@ -32,6 +33,8 @@ def arguments():
     parser.add_argument("--weights", choices=FORMATS, default="bf16")
     parser.add_argument("--head-weights", choices=["int8", "int4"],
                         help="the head of dms beside int8 and int4; the peer's is of --weights (default: that, too)")
+    parser.add_argument("--layout", choices=["panels", "rows"], default="panels",
+                        help="how the weights of dms lie; integers are in panels in any case (default: panels)")
     parser.add_argument("--kv", default="bf16", help="what dms stores keys and values as; the peer has F16 "
                         "(default: bf16)")
     parser.add_argument("--context", default="512,2048,8192", help="(default: 512,2048,8192)")
@@ -73,7 +76,8 @@ class Figures:
 def run_dms(options, figures):
     common = [options.dms, "bench", "--shape", "llama-3.2-1b", "--gate-evict", "0.875", "--threads",
               str(options.threads), "--weights", options.weights, "--generate", str(options.generate), "--json",
-              "--precision", "bf16" if options.weights == "bf16" else "int8", "--kv-dtype", options.kv]
+              "--precision", "bf16" if options.weights == "bf16" else "int8", "--kv-dtype", options.kv,
+              "--layout", options.layout]
     if options.weights != "bf16":
         common += ["--head-weights", options.head_weights or options.weights]
     contexts = [int(context) for context in options.context.split(",")]
@@ -149,7 +153,8 @@ def ratio(row, own, peer):
 
 def show(options, figures):
     there = f", {FORMATS[options.weights]} and f16 KV there" if options.peer else ""
-    print(f"tokens/s, {options.weights} weights, {options.kv} KV{there}, {options.threads} threads, "
+    layout = " in rows" if options.layout == "rows" and options.weights == "bf16" else " in panels"
+    print(f"tokens/s, {options.weights} weights{layout}, {options.kv} KV{there}, {options.threads} threads, "
           f"{options.rounds} rounds")
     print(f"| | dms | dms, evicting 7 of 8 | llama.cpp, the best of -fa {options.flash} | ratios |")
     print("|---|---|---|---|---|")

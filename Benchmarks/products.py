@@ -26,6 +26,8 @@ def arguments():
     parser.add_argument("dms")
     parser.add_argument("--rows", default="8,64,512", help="(default: 8,64,512)")
     parser.add_argument("--precisions", default="bf16,int8", help="of fp32, bf16 and int8 (default: bf16,int8)")
+    parser.add_argument("--layout", choices=["panels", "rows"], default="panels",
+                        help="how BF16 weights of dms lie; integers are in panels in any case (default: panels)")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peer", help=argparse.SUPPRESS)
@@ -45,7 +47,8 @@ def speed(seconds, rows):
 def run_dms(options, precision):
     """Operations per second by rows, and the ceiling."""
     command = [options.dms, "bench", "--shape", "llama-3.2-1b", "--weights", WEIGHTS[precision], "--precision", precision,
-               "--rows", options.rows, "--repeat", "3", "--threads", str(options.threads), "--json"]
+               "--rows", options.rows, "--repeat", "3", "--threads", str(options.threads), "--layout", options.layout,
+               "--json"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)} ended with status {done.returncode}:\n{done.stderr[-2000:]}")

@@ -74,7 +74,8 @@ def write_model(folder, tokenizer):
 def first_token(options, folder):
     """Seconds of the whole process and of its prefill."""
     begin = time.time()
-    done = subprocess.run([options.dms, "generate", PROMPT, "--model", folder, "--max-tokens", "1", "--ignore-eos", "--json"],
+    done = subprocess.run([options.dms, "generate", PROMPT, "--model", folder, "--max-tokens", "1", "--ignore-eos", "--json",
+                           "--layout", "stored" if options.pack else "rows"],
                           capture_output=True, text=True)
     whole = time.time() - begin
     if done.returncode != 0:
@@ -88,11 +89,14 @@ def main():
     parser.add_argument("dms")
     parser.add_argument("tokenizer")
     parser.add_argument("--folder", default=os.path.join(tempfile.gettempdir(), "random-llama-3.2-1b"))
+    parser.add_argument("--pack", action="store_true", help="with panels beside the weights, as 'dms pack' writes them")
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
     if not os.path.exists(options.folder):
         write_model(options.folder + ".partial", options.tokenizer)
         os.rename(options.folder + ".partial", options.folder)
+    if options.pack:
+        subprocess.run([options.dms, "pack", "--model", options.folder], check=True)
     runs = [first_token(options, options.folder) for _ in range(options.runs + 1)]
     print(f"first run: {runs[0][0] * 1e3:.0f} ms to the end of the process, prefill {runs[0][1] * 1e3:.0f} ms")
     rest = [(whole - prefill) * 1e3 for whole, prefill in runs[1:]]

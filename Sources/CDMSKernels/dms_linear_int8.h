@@ -32,7 +32,7 @@ static inline int32_t dms_int8_offset(int32_t bits) { return 1 << (bits - 1); }
 // Inputs are rounded so: scale = largest magnitude / 127, code = input * (127 / largest magnitude), each operation
 // rounded to FP32, the last to the nearest integer, ties to even. A group whose largest magnitude is below 2^-96 counts
 // as zeros; one with an infinity or NaN gets the scale NaN.
-#define DMS_INT8_PANELS .element_size = 1, .block = 16, .rows_per_task = 512, .few_rows = 32
+#define DMS_INT8_PANELS .element_size = 1, .block = 18432, .rows_per_task = 512, .few_rows = 32
 
 extern const dms_panels_kernels dms_int8_kernels_portable;
 #if defined(DMS_X86)

@@ -70,9 +70,9 @@ DMS_FN void multiply_step(const size_t count, const __m512i *codes, const int8_t
     }
 }
 
-// DMS_INT8_GROUP_MIN inputs of `count` rows, from which `packed` is behind afterwards.
-DMS_FN const uint8_t *multiply_unit(const int bits, const size_t count, const uint8_t *packed, const int8_t *x,
-                                    size_t stride, __m512i (*products)[DMS_INT8_VECTORS]) {
+// DMS_INT8_GROUP_MIN inputs of `count` rows, from which `packed` is behind afterwards. An only tile fetches as it goes.
+DMS_FN const uint8_t *multiply_unit(const int bits, const size_t count, const int alone, const uint8_t *packed,
+                                    const int8_t *x, size_t stride, __m512i (*products)[DMS_INT8_VECTORS]) {
     const __m512i low = _mm512_set1_epi8(15);
     const size_t steps = 8 / (size_t)bits;  // of the codes of one load
 #pragma clang loop unroll(full)
@@ -80,6 +80,7 @@ DMS_FN const uint8_t *multiply_unit(const int bits, const size_t count, const ui
         __m512i codes[DMS_INT8_VECTORS], second[DMS_INT8_VECTORS];
         for (size_t v = 0; v < DMS_INT8_VECTORS; ++v) {
             codes[v] = _mm512_loadu_si512(packed + v * DMS_CACHE_LINE);
+            if (alone) __builtin_prefetch(packed + v * DMS_CACHE_LINE + DMS_PANELS_AHEAD, 0, 3);
             if (bits == 8) continue;
             second[v] = _mm512_and_si512(_mm512_srli_epi16(codes[v], 4), low);
             codes[v] = _mm512_and_si512(codes[v], low);
@@ -97,6 +98,7 @@ DMS_FN void multiply_rows(const int bits, const size_t count, const dms_panels_b
     size_t next = block->next_bytes * first / rows->count;
     const size_t end = block->next_bytes * (first + count) / rows->count;
     const size_t share = dms_ceiling_divide(end - next, block->count * block->group / DMS_INT8_GROUP_MIN);
+    const int alone = count == rows->count;
     const uint8_t *packed = block->groups;
     const int8_t *x = (const int8_t *)rows->inputs + first * rows->stride;
     vf totals[DMS_INT8_ROWS][DMS_INT8_VECTORS];
@@ -114,11 +116,13 @@ DMS_FN void multiply_rows(const int bits, const size_t count, const dms_panels_b
             __m512i start = _mm512_set1_epi32(-dms_int8_offset(bits) * rows->sums[at + m * rows->group_stride]);
             for (size_t v = 0; v < DMS_INT8_VECTORS; ++v) products[m][v] = start;
         }
+        if (alone) __builtin_prefetch(packed + DMS_PANELS_AHEAD, 0, 3);
         packed += DMS_INT8_SCALE_BYTES;
         for (size_t k = 0; k < block->group; k += DMS_INT8_GROUP_MIN, x += DMS_INT8_GROUP_MIN) {
-            const size_t until = DMS_MIN(next + share, end);
-            for (; next < until; next += DMS_CACHE_LINE) __builtin_prefetch(block->next + next, 0, 2);
-            packed = multiply_unit(bits, count, packed, x, rows->stride, products);
+            const size_t until = alone ? next : DMS_MIN(next + share, end);
+            for (; next < until; next += DMS_CACHE_LINE) __builtin_prefetch(block->next + next, 0, 3);
+            packed = alone ? multiply_unit(bits, count, 1, packed, x, rows->stride, products)
+                           : multiply_unit(bits, count, 0, packed, x, rows->stride, products);
         }
         for (size_t v = 0; v < DMS_INT8_VECTORS; ++v) {
             vf weight_scales = vf_load_bf16((const uint16_t *)scales + v * VF_LANES);

@@ -57,6 +57,7 @@ typedef struct {
     int32_t bits;          // of every output
     size_t group, groups;  // and of every output
     size_t group_bytes;    // of a panel
+    size_t block;          // groups that are taken at a time
     char *inputs;          // [row][stride] prepared elements
     size_t stride;
     float *scales;  // [row][groups], of integers
@@ -143,7 +144,7 @@ static dms_panels_rows rows_of(const panels_pass_t *pass, const region_t *region
 
 // The panel of outputs from `n` on: block after block of inputs, each for all rows.
 static void run_panel(const panels_pass_t *pass, const region_t *region, size_t n, float *sums) {
-    const size_t panel_bytes = pass->groups * pass->group_bytes, most = pass->kernels->block;
+    const size_t panel_bytes = pass->groups * pass->group_bytes, most = pass->block;
     const uint8_t *panels = region->output->weight;
     const uint8_t *panel = panels + n / DMS_PANELS_OUTPUTS * panel_bytes;
     const uint8_t *end = panels + dms_ceiling_divide(region->end, DMS_PANELS_OUTPUTS) * panel_bytes;
@@ -198,6 +199,7 @@ static panels_pass_t pass_of(const dms_context *context, dms_dtype type, dms_pre
     pass.bits = type == DMS_PANELS_BF16 ? 16 : type == DMS_PANELS_INT8 ? 8 : 4;
     pass.groups = dms_ceiling_divide(in_features, group);
     pass.group_bytes = pass.is_integers ? dms_int8_group_bytes(pass.bits, group) : (size_t)DMS_PANELS_PAIR_BYTES;
+    pass.block = DMS_MAX(pass.kernels->block / pass.group_bytes, (size_t)1);
     return pass;
 }
 

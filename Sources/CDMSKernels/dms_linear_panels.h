@@ -12,6 +12,9 @@
 #include "dms_linear.h"
 
 enum {
+    // How far ahead of its products a tile that is the only one fetches weights, line by line: requests that come
+    // evenly keep memory busiest.
+    DMS_PANELS_AHEAD = 4096,
     DMS_PANELS_OUTPUTS = 32,
     DMS_PANELS_PAIR = 2,
     DMS_PANELS_PAIR_BYTES = 2 * DMS_PANELS_PAIR * DMS_PANELS_OUTPUTS,
@@ -46,7 +49,7 @@ typedef struct dms_panels_rows {
 
 struct dms_panels_kernels {
     size_t element_size;   // of prepared inputs
-    size_t block;          // groups that are taken at a time at most
+    size_t block;          // bytes of a panel that are taken at a time, or a group
     size_t rows_per_task;  // a block of weights is used for so many while their inputs stay in the second-level cache
     size_t few_rows;       // at most so many take as long a stretch of weights as threads leave them
     // Makes whole groups of a row's inputs, zeros behind; scales and sums are for integers.

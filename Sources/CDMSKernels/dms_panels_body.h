@@ -14,8 +14,6 @@ enum {
     DMS_PANELS_PART = DMS_PANELS_VECTORS * VF_LANES,
     // Pairs of inputs between two requests for what comes next.
     DMS_PANELS_UNIT = 4,
-    // How far ahead of its products a tile that is the only one fetches weights.
-    DMS_PANELS_AHEAD = 4096,
     DMS_PANELS_VECTOR_BYTES = 2 * DMS_PANELS_PAIR * VF_LANES,
 };
 
@@ -54,8 +52,7 @@ DMS_FN void add_pair(const panels_tile tile, const uint8_t *weights, const char 
     }
 }
 
-// All pairs of a block for the only tile of rows, which asks for two lines with each: requests that come evenly keep
-// memory busiest.
+// All pairs of a block for the only tile of rows, which asks for two lines with each.
 DMS_FN void add_pairs_alone(const panels_tile tile, const dms_panels_block *block, const uint8_t *weights,
                             const char *x, size_t x_bytes, vf (*sums)[DMS_PANELS_VECTORS]) {
     for (size_t k = 0; k < block->count; ++k, x += pair_bytes(tile), weights += DMS_PANELS_PAIR_BYTES) {
@@ -135,7 +132,7 @@ DMS_FN void multiply_all(const int pairs, const dms_panels_block *block, const d
     }
 }
 
-#define DMS_PANELS_OF_PAIRS .block = 128, .rows_per_task = 256, .few_rows = 32
+#define DMS_PANELS_OF_PAIRS .block = 16384, .rows_per_task = 256, .few_rows = 32
 
 #ifndef DMS_DOT_PAIRS
 
