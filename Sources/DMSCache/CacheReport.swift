@@ -95,17 +95,32 @@ extension CompactAttention {
     ///
     /// O(sequences × layers × KV heads).
     public func report() -> CacheReport {
-        let usages = sequences.mapValues { usage(of: $0) }
-        func sum(_ part: KeyPath<SequenceUsage, Int>) -> Int { usages.values.reduce(0) { $0 + $1[keyPath: part] } }
-        // A shared page is full, so every further reference to it stands for a whole page of tokens.
-        let furtherReferences = sum(\.pages) - pool.pagesInUse
-        let live = sum(\.liveBytes) - furtherReferences * layout.slotsPerPage * layout.bytesPerToken
+        var report = totals()
+        report.sequences = sequences.mapValues { usage(of: $0) }
+        return report
+    }
+
+    /// ``report()`` without what each sequence takes: for whoever asks in the middle of serving, it allocates nothing.
+    package func totals() -> CacheReport {
+        var seen = 0, stored = 0, ring = 0, dense = 0, unshared = 0, pages = 0
         var tally = retiredTally
-        for usage in usages.values { tally.merge(usage.tally) }
+        for sequence in sequences.values {
+            let usage = usage(of: sequence)
+            seen += usage.seenTokenHeads
+            stored += usage.liveTokenHeads
+            ring += usage.ringBytes
+            dense += usage.denseBytes
+            unshared += usage.liveBytes
+            pages += usage.pages
+            tally.merge(usage.tally)
+        }
+        // A shared page is full, so every further reference to it stands for a whole page of tokens.
+        let furtherReferences = pages - pool.pagesInUse
+        let live = unshared - furtherReferences * layout.slotsPerPage * layout.bytesPerToken
         let pageBytes = pool.pagesInUse * layout.byteCount
         return CacheReport(
-            sequences: usages, seenTokenHeads: sum(\.seenTokenHeads), liveTokenHeads: sum(\.liveTokenHeads),
-            ringBytes: sum(\.ringBytes), denseBytes: sum(\.denseBytes), liveBytes: live, slabBytes: pool.slabBytes,
+            sequences: [:], seenTokenHeads: seen, liveTokenHeads: stored, ringBytes: ring, denseBytes: dense,
+            liveBytes: live, slabBytes: pool.slabBytes,
             tableBytes: tableBytes, stagingBytes: staging?.byteCount ?? 0,
             rollbackBytes: rollbackLog?.byteCount ?? 0, allocatedBytes: pool.ledger.allocated,
             peakAllocatedBytes: pool.ledger.peak, budgetBytes: pool.ledger.budget, pagesInUse: pool.pagesInUse,

@@ -26,7 +26,9 @@ public final class LlamaModel: Sendable {
     private let turns = Mutex(())
 
     /// Runs a pass when no other is run: kernels work in memory of their own, which passes share.
-    package func inTurn(_ pass: () throws -> Void) throws { try turns.withLock { _ in try pass() } }
+    package func inTurn<Failure>(_ pass: () throws(Failure) -> Void) throws(Failure) {
+        try turns.withLock { _ throws(Failure) in try pass() }
+    }
 
     /// - Parameter layout: How weights are to lie; what lies in panels already stays there.
     /// - Throws: ``ModelError`` when the weights have gate adapters and decisions come from elsewhere, or the other way

@@ -92,12 +92,20 @@ public protocol InferenceKernels: AnyObject, Sendable {
     /// Calls `body` with every index below `count`, in any order and by whatever threads the backend has on the host;
     /// returns when all calls have.
     func forEach(_ count: Int, _ body: @Sendable (Int) -> Void)
+
+    /// The same for parts of some work; allocates nothing.
+    func forEach(_ count: Int, _ work: any ParallelWork)
 }
 
 extension InferenceKernels {
     /// One after the other, for a backend without threads on the host.
     public func forEach(_ count: Int, _ body: @Sendable (Int) -> Void) {
         for index in 0..<count { body(index) }
+    }
+
+    /// One after the other, for a backend without threads on the host.
+    public func forEach(_ count: Int, _ work: any ParallelWork) {
+        for index in 0..<count { work.work(at: index) }
     }
 
     /// One linear layer.

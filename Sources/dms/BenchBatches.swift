@@ -75,7 +75,7 @@ struct BenchBatches {
             "step_seconds_median": .number(result.medianStepSeconds),
             "step_seconds_p10": .number(result.stepSeconds(quantile: 0.1)),
             "step_seconds_p90": .number(result.stepSeconds(quantile: 0.9)),
-            "fraction_of_read_bandwidth": .number(result.fraction(of: readBandwidth)), "shares": .object(shares),
+            "fraction_of_read_bandwidth": .measure(result.fraction(of: readBandwidth)), "shares": .object(shares),
             "kv_live_bytes": .count(result.kvLiveBytes), "kv_allocated_bytes": .count(result.kvAllocatedBytes),
         ])
     }

@@ -32,9 +32,9 @@ struct BenchCommand: ModelUsing {
 
     @OptionGroup var options: BenchOptions
     @OptionGroup var compute: ComputeOptions
-
     @OptionGroup var weightLayout: LayoutOptions
     @OptionGroup var cache: CacheOptions
+    @OptionGroup(title: "Sampling (--sequences)") var sampling: SamplingOptions
     @OptionGroup var hub: HubOptions
 
     @Flag(help: "Print one JSON object.")
@@ -47,6 +47,9 @@ struct BenchCommand: ModelUsing {
         if options.shape != nil, compute.precision == .int8, options.weights?.integers == nil {
             throw ValidationError("--precision int8 needs --weights int8 or int4")
         }
+        if options.sequences == nil, try sampling.resolved(.none) != .greedy {
+            throw ValidationError("--temperature and what goes with it is for --sequences: other runs choose nothing")
+        }
     }
 
     mutating func resolveModels(_ folder: (String) throws -> String) throws {
@@ -54,14 +57,14 @@ struct BenchCommand: ModelUsing {
     }
 
     func run() throws {
-        let plan = try BenchPlan(options, compute: compute, layout: weightLayout.layout, cache: cache)
+        let plan = try BenchPlan(
+            options, compute: compute, layout: weightLayout.layout, cache: cache, sampling: sampling.resolved(.none))
         var meter = CeilingMeter(threads: plan.threads)
         if let rows = options.rows { return try runProducts(plan, rows.counts, &meter) }
         if !plan.batches.isEmpty { return try runBatches(plan, &meter) }
         var results = [BenchmarkResult?](repeating: nil, count: plan.workloads.count)
         for repetition in 0..<options.repetitions {
-            Console.progress("dms: measuring the machine")
-            try meter.measure()
+            try measure(&meter)
             for (index, workload) in plan.workloads.enumerated() {
                 Console.progress(
                     "dms: run \(repetition + 1) of \(options.repetitions): \(workload.mode.rawValue), context "
@@ -70,29 +73,33 @@ struct BenchCommand: ModelUsing {
                 results[index] = results[index]?.best(result) ?? result
             }
         }
-        try meter.measure()
+        try measure(&meter)
         try write(BenchReport(plan: plan, ceilings: meter.ceilings, results: results.compactMap { $0 }))
+    }
+
+    private func measure(_ meter: inout CeilingMeter) throws {
+        if options.skipsCeilings { return }
+        Console.progress("dms: measuring the machine")
+        try meter.measure()
     }
 
     private func runBatches(_ plan: BenchPlan, _ meter: inout CeilingMeter) throws {
         var report = BenchReport(plan: plan, ceilings: meter.ceilings)
         for workload in plan.batches {
-            Console.progress("dms: measuring the machine")
-            try meter.measure()
+            try measure(&meter)
             let results = try plan.runner.run(workload) { Console.progress("dms: \($0)") }
             report.batches.append(BenchBatches(workload: workload, results: results))
         }
-        try meter.measure()
+        try measure(&meter)
         report.ceilings = meter.ceilings
         try write(report)
     }
 
     private func runProducts(_ plan: BenchPlan, _ rows: [Int], _ meter: inout CeilingMeter) throws {
-        Console.progress("dms: measuring the machine")
-        try meter.measure()
+        try measure(&meter)
         Console.progress("dms: linear layers")
         let results = try plan.runner.products(rows: rows, rounds: options.repetitions)
-        try meter.measure()
+        try measure(&meter)
         var report = BenchReport(plan: plan, ceilings: meter.ceilings)
         report.products = BenchProducts(results: results)
         try write(report)
@@ -117,7 +124,10 @@ struct BenchPlan {
     /// In place of ``workloads``, where batches are asked for.
     let batches: [BatchWorkload]
 
-    init(_ options: BenchOptions, compute: ComputeOptions, layout: WeightLayout, cache: CacheOptions) throws {
+    init(
+        _ options: BenchOptions, compute: ComputeOptions, layout: WeightLayout, cache: CacheOptions,
+        sampling: SamplingParameters
+    ) throws {
         let kernels = try CPUKernels(threads: compute.threads, instructionSet: options.instructionSet)
         threads = kernels.threads
         backend = kernels.name
@@ -138,7 +148,7 @@ struct BenchPlan {
                 BatchWorkload(
                     modes: modes, context: context, generate: options.generate, sequences: sequences.counts,
                     rounds: options.repetitions, kvType: kvType, fill: options.fill ?? .prefill,
-                    prefillChunk: options.prefillChunk)
+                    prefillChunk: options.prefillChunk, sampling: sampling)
             }
         }
         var workloads: [BenchmarkWorkload] = []

@@ -28,9 +28,9 @@ struct BenchProducts {
                     "rows": .count(result.rows), "seconds": .number(result.seconds),
                     "weight_bytes": .count(result.weightBytes),
                     "operations_per_second": .number(result.operationsPerSecond),
-                    "fraction_of_arithmetic": .number(result.operationsPerSecond / arithmetic),
+                    "fraction_of_arithmetic": .measure(result.operationsPerSecond / arithmetic),
                     "bytes_per_second": .number(result.bytesPerSecond),
-                    "fraction_of_read_bandwidth": .number(result.bytesPerSecond / readBandwidth),
+                    "fraction_of_read_bandwidth": .measure(result.bytesPerSecond / readBandwidth),
                 ]))
         }
     }

@@ -19,7 +19,10 @@ struct BenchReport {
         return ceilings.allThreads.fp32Operations
     }
 
-    var text: String {
+    private var isMachineMeasured: Bool { ceilings.allThreads.readBandwidth > 0 }
+
+    private var machine: String {
+        if !isMachineMeasured { return "" }
         var machine = TextTable(["ceilings", "1 thread", "\(ceilings.threads) threads"])
         let rates: [(String, KeyPath<MachineCeilings.Rates, Double>, String)] = [
             ("read bandwidth", \.readBandwidth, "GB/s"), ("FP32 arithmetic", \.fp32Operations, "GFLOP/s"),
@@ -31,18 +34,22 @@ struct BenchReport {
                 "\(Units.fixed(ceilings.allThreads[keyPath: rate] / 1e9, 1)) \(unit)",
             ])
         }
+        return machine.text + "\n"
+    }
+
+    var text: String {
         let title =
             "\(plan.name): \(plan.weights.name) weights\(plan.weights.groupSize.map { " in groups of \($0)" } ?? ""), \(Units.bytes(plan.weightBytes)) read per step, "
             + "\(plan.precision.rawValue) arithmetic, \(plan.backend)\n\n"
         if let products {
             let table = products.text(arithmetic: productArithmetic, readBandwidth: ceilings.allThreads.readBandwidth)
-            return title + machine.text + "\n" + table
+            return title + machine + table
         }
         if !batches.isEmpty {
             let tables = batches.map { $0.text(readBandwidth: ceilings.allThreads.readBandwidth) }
-            return title + machine.text + "\n" + tables.joined(separator: "\n")
+            return title + machine + tables.joined(separator: "\n")
         }
-        return title + machine.text + "\n" + speeds + "\n" + memory
+        return title + machine + speeds + "\n" + memory
     }
 
     private var speeds: String {
@@ -92,7 +99,8 @@ struct BenchReport {
             "model": .string(plan.name), "backend": .string(plan.backend), "threads": .count(plan.threads),
             "precision": .string(plan.precision.rawValue), "weight_bytes_per_step": .count(plan.weightBytes),
             "weight_layout": .string((plan.weights.isInPanels ? WeightLayout.panels : .rows).rawValue),
-            "ceilings": .object(ceilingsJSON), "runs": .array(results.map { .object(run($0)) }),
+            "ceilings": isMachineMeasured ? .object(ceilingsJSON) : .null,
+            "runs": .array(results.map { .object(run($0)) }),
         ])
         if let products {
             object["products"] = .array(
@@ -128,9 +136,9 @@ struct BenchReport {
             "weight_group_size": .count(plan.weights.groupSize),
             "prefill_tokens_per_second": .number(result.prefillTokensPerSecond),
             "decode_tokens_per_second": .number(result.decodeTokensPerSecond),
-            "prefill_fraction_of_ceiling": .number(result.prefillFraction(of: arithmetic)),
-            "prefill_linear_fraction_of_ceiling": .number(result.prefillLinearFraction(of: arithmetic)),
-            "decode_fraction_of_ceiling": .number(result.decodeFraction(of: ceilings.allThreads.readBandwidth)),
+            "prefill_fraction_of_ceiling": .measure(result.prefillFraction(of: arithmetic)),
+            "prefill_linear_fraction_of_ceiling": .measure(result.prefillLinearFraction(of: arithmetic)),
+            "decode_fraction_of_ceiling": .measure(result.decodeFraction(of: ceilings.allThreads.readBandwidth)),
             "prefill_seconds": .number(result.prefillSeconds),
             "prefill_attention_seconds": .number(result.prefillAttentionSeconds),
             "prefill_cache_bookkeeping_seconds": .number(result.prefillBookkeepingSeconds),

@@ -5,7 +5,7 @@ extension JSONValue {
     static func count(_ value: Int?) -> JSONValue { value.map { .integer(Int64($0)) } ?? .null }
 
     /// A number, or `null` where it does not exist.
-    static func measure(_ value: Double?) -> JSONValue { value.map { .number($0) } ?? .null }
+    static func measure(_ value: Double?) -> JSONValue { value.flatMap { $0.isFinite ? .number($0) : nil } ?? .null }
 
     /// A text, or `null`.
     static func text(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }

@@ -5,8 +5,8 @@ enum Units {
     /// A number of bytes, as in 3.1 GiB.
     static func bytes(_ count: Int) -> String { Figures.bytes(count) }
 
-    /// A fraction, as in 52 %.
-    static func percent(_ fraction: Double) -> String { Figures.percent(fraction) }
+    /// A fraction, as in 52 %, or a dash where it is of something that was not measured.
+    static func percent(_ fraction: Double) -> String { fraction.isFinite ? Figures.percent(fraction) : "-" }
 
     /// A ratio, as in 2.36x, or a dash where there is none.
     static func ratio(_ value: Double?) -> String { Figures.ratio(value) }

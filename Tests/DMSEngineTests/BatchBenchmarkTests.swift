@@ -70,6 +70,17 @@ struct BatchBenchmarkTests {
         #expect(results[2].kvLiveBytes < results[0].kvLiveBytes / 2)
     }
 
+    @Test("batches choose tokens as they are told, and take the same bytes for it")
+    func sampling() throws {
+        let runner = try Self.runner()
+        var workload = Self.workload(.synthetic, sequences: [3])
+        let greedy = try runner.run(workload)
+        workload.sampling = try SamplingParameters(temperature: 1, topP: 0.9)
+        let sampled = try runner.run(workload)
+        #expect(sampled.map(\.stepSeconds.count) == [6, 6])
+        #expect(sampled.map(\.kvLiveBytes) == greedy.map(\.kvLiveBytes))
+    }
+
     @Test("a context without room, and a synthetic fill for a gate that reads queries, are refused")
     func refusals() throws {
         var workload = Self.workload(.prefill)

@@ -57,6 +57,15 @@ struct FakeMemory: SchedulerMemory {
     }
 }
 
+extension Scheduler {
+    /// A plan of its own for the next step.
+    mutating func plan(now: Duration, memory: some SchedulerMemory) -> StepPlan {
+        var plan = StepPlan()
+        self.plan(into: &plan, now: now, memory: memory)
+        return plan
+    }
+}
+
 /// The first thing that went wrong.
 final class FailureRecord {
     var failure: String?
@@ -81,6 +90,8 @@ struct SchedulerSimulation {
 
     let setting: Setting
     var scheduler: Scheduler
+    /// It is used again in the next step, as an engine does.
+    var lastPlan = StepPlan()
     var memory: FakeMemory
     var random: SeededGenerator
     var arrivals: [RequestID: Arrivals] = [:]
@@ -201,7 +212,12 @@ struct SchedulerSimulation {
     private mutating func advance() {
         let olderPaused = Set(scheduler.running.filter(\.isPaused).map(\.id))
         let oldest = scheduler.running.first { !$0.isPaused }?.id
-        var plan = scheduler.plan(now: .seconds(step), memory: memory)
+        var twin = scheduler
+        let fresh = twin.plan(now: .seconds(step), memory: memory)
+        var plan = lastPlan
+        defer { lastPlan = plan }
+        scheduler.plan(into: &plan, now: .seconds(step), memory: memory)
+        check(plan == fresh && twin.running == scheduler.running && twin.waiting == scheduler.waiting, "a stale plan")
         if setting.drafts { addDrafts(&plan) }
         for completion in plan.completions {
             check(

@@ -60,6 +60,14 @@ struct StreamBufferTests {
         buffer.finish(Self.token(50))
         #expect(try await reader.value == Array(0...50))
 
+        // One who waits for an event is not behind with it.
+        let narrow = StreamBuffer(limit: 1)
+        let prompt = Task { try await narrow.next(atMost: .max) {} }
+        try await Task.sleep(for: .milliseconds(20))
+        #expect(!narrow.push(Self.token(7)))
+        #expect(Self.ids(try await prompt.value) == [7])
+        #expect(narrow.push(Self.token(8)))
+
         let abandoned = StreamBuffer(limit: 4)
         let late = Task { try await abandoned.next(atMost: .max) {} }
         try await Task.sleep(for: .milliseconds(5))

@@ -98,6 +98,21 @@ struct BenchCommandTests {
         }
     }
 
+    @Test("batches that sample, and a machine that is not measured, of which nothing is said")
+    func sampledBatches() throws {
+        let arguments = [
+            "bench", "--shape", "tiny", "--context", "16", "--generate", "3", "--sequences", "2", "--no-ceilings",
+            "--temperature", "0.8", "--top-p", "0.95",
+        ]
+        let object = try Command.run(arguments + ["--json"], input: []).object()
+        #expect(object["ceilings"] == .null)
+        let batch = try #require(object["batches"]?.arrayValue?.first?.objectValue)
+        let run = try #require(batch["runs"]?.arrayValue?.first?.objectValue)
+        #expect(run["fraction_of_read_bandwidth"] == .null && run["tokens_per_second"]?.doubleValue ?? 0 > 0)
+        let text = try Command.run(arguments, input: [])
+        #expect(text.status == 0 && !text.output.contains("read bandwidth") && text.output.contains("delivery"))
+    }
+
     @Test(
         "linear layers by themselves: every kind for every number of rows, beside both ceilings",
         arguments: [
@@ -135,7 +150,8 @@ struct BenchCommandTests {
     func batchOptions() throws {
         for arguments in [
             ["--fill", "synthetic"], ["--sequences", "1,2", "--concurrency", "1"], ["--sequences", "1", "--dense"],
-            ["--sequences", "0"], ["--sequences", "1", "--fill", "none"],
+            ["--sequences", "0"], ["--sequences", "1", "--fill", "none"], ["--temperature", "1"],
+            ["--sequences", "1", "--top-p", "2"], ["--rows", "1", "--seed", "3"],
         ] {
             let result = try Command.run(["bench", "--shape", "tiny"] + arguments, input: [])
             #expect(result.status == 64, "\(arguments)")

@@ -16,6 +16,7 @@ final class BatchDecode {
     private let board = StatisticsBoard()
     private let worker: EngineWorker
     private let steps: Int
+    private let sampling: SamplingParameters
     private let weightBytes: Int
     private let vocabularySize: Int
 
@@ -25,12 +26,13 @@ final class BatchDecode {
     /// - Throws: `MemoryError` when the system has no room for activations.
     init(
         _ model: LlamaModel, kernels: TimedKernels, cache: CompactAttention, eviction: EvictionControl,
-        saved: SequenceFile, steps: Int, largest: Int
+        saved: SequenceFile, steps: Int, sampling: SamplingParameters, largest: Int
     ) throws {
         self.kernels = kernels
         self.cache = cache
         self.saved = saved
         self.steps = steps
+        self.sampling = sampling
         weightBytes = model.weights.bytesPerDecodeStep
         vocabularySize = model.configuration.vocabularySize
         let blockRows = cache.configuration.rowsPerBlock
@@ -55,7 +57,7 @@ final class BatchDecode {
         for sequence in 0..<result.sequences {
             // A step that restores, those that count, and one that ends.
             let request = try GenerationRequest(
-                prompt: [Int32(sequence % vocabularySize)], maximumTokens: steps + 2)
+                prompt: [Int32(sequence % vocabularySize)], sampling: sampling, maximumTokens: steps + 2)
             // Nobody reads, and nobody may have to wait for that.
             streams.append(try mailbox.submit(request, session: saved, bufferedEvents: steps + 4).1)
         }

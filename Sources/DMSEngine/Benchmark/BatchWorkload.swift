@@ -32,11 +32,14 @@ public struct BatchWorkload: Sendable, Hashable {
     public var fill: CacheFill
     /// Prompt tokens of a pass.
     public var prefillChunk: Int
+    /// How every sequence chooses its tokens.
+    public var sampling: SamplingParameters
 
     /// A workload; values that cannot be are a programmer's error.
     public init(
         modes: [BenchmarkMode], context: Int, generate: Int, sequences: [Int], rounds: Int, kvType: ScalarType,
-        fill: CacheFill = .prefill, prefillChunk: Int = GenerationParameters.defaultPrefillChunk
+        fill: CacheFill = .prefill, prefillChunk: Int = GenerationParameters.defaultPrefillChunk,
+        sampling: SamplingParameters = .greedy
     ) {
         precondition(!modes.contains(.dense) && !modes.isEmpty, "batches of the compact cache")
         precondition(!sequences.isEmpty && sequences.allSatisfy { $0 > 0 }, "batches of nothing")
@@ -48,6 +51,7 @@ public struct BatchWorkload: Sendable, Hashable {
         self.kvType = kvType
         self.fill = fill
         self.prefillChunk = prefillChunk
+        self.sampling = sampling
     }
 
     /// Positions that a sequence takes: its context, a step before the measured ones and one after.

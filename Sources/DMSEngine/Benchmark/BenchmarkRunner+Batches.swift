@@ -48,7 +48,7 @@ extension BenchmarkRunner {
             model, kernels: kernels,
             cache: CompactAttention(model, configuration: configuration, retention: rule), eviction: control,
             saved: try saved(try filled(mode, workload), identity, context: workload.context),
-            steps: workload.generate, largest: workload.sequences.max() ?? 1)
+            steps: workload.generate, sampling: workload.sampling, largest: workload.sequences.max() ?? 1)
     }
 
     /// What a cache of a mode is made with, and who decides.

@@ -118,4 +118,7 @@ public final class TimedKernels: InferenceKernels, @unchecked Sendable {
     public func forEach(_ count: Int, _ body: @Sendable (Int) -> Void) {
         timed(\.other) { base.forEach(count, body) }
     }
+
+    /// Not timed: it is others' work, no kernel of a model.
+    public func forEach(_ count: Int, _ work: any ParallelWork) { base.forEach(count, work) }
 }

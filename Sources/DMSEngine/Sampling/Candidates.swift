@@ -10,6 +10,8 @@ public struct Candidates: Sendable {
     public private(set) var logits: [Float] = []
     /// `exp(logit − largest logit)` of each, its probability but for a common factor, as of the last ``weigh()``.
     private(set) var weights: [Float] = []
+    /// Room for what a filter adds up or sorts, kept from token to token.
+    private var scratch: [Double] = []
 
     /// No candidates.
     public init() {}
@@ -67,6 +69,17 @@ public struct Candidates: Sendable {
 
     /// The position at which the sum of ``weights`` passes a number, or `nil` where it never does.
     func position(passing target: Double) -> Int? { weights.withUnsafeBufferPointer { $0.position(passing: target) } }
+
+    /// Lends a filter so many numbers to work with, which hold nothing in particular.
+    mutating func withScratch<Result>(
+        _ count: Int, _ body: (borrowing Self, UnsafeMutableBufferPointer<Double>) -> Result
+    ) -> Result {
+        var scratch: [Double] = []
+        swap(&scratch, &self.scratch)
+        defer { swap(&scratch, &self.scratch) }
+        if scratch.count < count { scratch.append(contentsOf: repeatElement(0, count: count - scratch.count)) }
+        return scratch.withUnsafeMutableBufferPointer { body(self, UnsafeMutableBufferPointer(rebasing: $0[..<count])) }
+    }
 
     /// Keeps what is at least so large.
     mutating func keepLogits(from limit: Float) {

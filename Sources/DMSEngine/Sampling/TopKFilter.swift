@@ -14,21 +14,24 @@ public struct TopKFilter: LogitFilter {
     /// Removes all but the best, and what ties with the last of them.
     public func apply(to candidates: inout Candidates) {
         if candidates.count <= count { return }
-        candidates.keepLogits(from: smallestKept(candidates.logits))
+        let limit = candidates.withScratch(count) { smallestKept($0.logits, heap: $1) }
+        candidates.keepLogits(from: limit)
     }
 
     /// The k-th largest value, by way of a heap of k values with the smallest on top: O(n log k).
-    private func smallestKept(_ logits: [Float]) -> Float {
-        var heap = Array(logits[0..<count])
-        for node in stride(from: count / 2 - 1, through: 0, by: -1) { siftDown(&heap, from: node) }
-        for logit in logits[count...] where logit > heap[0] {
-            heap[0] = logit
-            siftDown(&heap, from: 0)
+    private func smallestKept(_ logits: [Float], heap: UnsafeMutableBufferPointer<Double>) -> Float {
+        for node in 0..<count { heap[node] = Double(logits[node]) }
+        for node in stride(from: count / 2 - 1, through: 0, by: -1) { siftDown(heap, from: node) }
+        var smallest = Float(heap[0])
+        for logit in logits[count...] where logit > smallest {
+            heap[0] = Double(logit)
+            siftDown(heap, from: 0)
+            smallest = Float(heap[0])
         }
-        return heap[0]
+        return smallest
     }
 
-    private func siftDown(_ heap: inout [Float], from start: Int) {
+    private func siftDown(_ heap: UnsafeMutableBufferPointer<Double>, from start: Int) {
         var node = start
         while true {
             var child = 2 * node + 1

@@ -16,6 +16,14 @@ public struct TopPFilter: LogitFilter {
     /// Removes the unlikely rest: O(n), by sums of weights that begin with the same bits.
     public func apply(to candidates: inout Candidates) {
         candidates.weigh()
+        let (limit, equal) = candidates.withScratch(Self.mostSums) { smallestKept($0, scratch: $1) }
+        candidates.keepWeights(above: limit, andOfEqual: equal)
+    }
+
+    /// The smallest weight that is kept, and how many of those that weigh as much.
+    private func smallestKept(
+        _ candidates: borrowing Candidates, scratch: UnsafeMutableBufferPointer<Double>
+    ) -> (limit: Float, equal: Int) {
         let removable = (1 - probability) * candidates.totalWeight
         let weights = candidates.weights
         // The bits of positive numbers order like the numbers. From the high bits to the low ones: how much weighs less
@@ -23,7 +31,8 @@ public struct TopPFilter: LogitFilter {
         var removed = 0.0
         var prefix: UInt32 = 0
         for (shift, width) in Self.digits {
-            var sums = [Double](repeating: 0, count: 1 << width)
+            let sums = UnsafeMutableBufferPointer(rebasing: scratch[..<(1 << width)])
+            sums.update(repeating: 0)
             let digit = UInt32(1) << UInt32(width) - 1
             for weight in weights where weight.bitPattern >> UInt32(shift + width) == prefix {
                 sums[Int(weight.bitPattern >> UInt32(shift) & digit)] += Double(weight)
@@ -43,9 +52,10 @@ public struct TopPFilter: LogitFilter {
             removed += Double(limit)
             equal -= 1
         }
-        candidates.keepWeights(above: limit, andOfEqual: equal)
+        return (limit, equal)
     }
 
     /// Bits of a weight, which is at most 1: where each part begins, and how many it has.
     private static let digits = [(shift: 19, width: 13), (8, 11), (0, 8)]
+    private static let mostSums = 1 << 13
 }

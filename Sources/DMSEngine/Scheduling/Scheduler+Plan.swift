@@ -1,24 +1,25 @@
 extension Scheduler {
     /// Plans the next step.
     ///
+    /// A step of streams alone allocates nothing: lists are those of the plan, and others are made only where something
+    /// starts, ends or gives way.
+    ///
     /// - Parameters:
+    ///   - plan: Is overwritten; its memory is used again.
     ///   - now: The time on the clock that deadlines are on.
     ///   - memory: Answers for the budget. It must not change before the plan is carried out.
-    mutating func plan(now: Duration, memory: some SchedulerMemory) -> StepPlan {
-        var plan = StepPlan()
+    mutating func plan(into plan: inout StepPlan, now: Duration, memory: some SchedulerMemory) {
+        plan.removeAll()
         expire(now, &plan)
         for index in running.indices where running[index].isPaused { running[index].pausedSteps += 1 }
         secureStreams(memory, &plan)
         startPieces(memory, &plan)
         if plan.preempted.isEmpty || running.isEmpty { admit(memory, &plan) }
         fill(memory, &plan)
-        return plan
     }
 
-    /// Running requests that are computed.
-    private var active: [ScheduledRequest] { running.filter { !$0.isPaused } }
-
     private mutating func expire(_ now: Duration, _ plan: inout StepPlan) {
+        guard let first = nextDeadline, first <= now else { return }
         for request in running + waiting {
             guard let deadline = request.deadline, deadline <= now else { continue }
             end(request.id, .deadline, &plan)
@@ -35,10 +36,15 @@ extension Scheduler {
     /// A row for every stream and a piece of the oldest request, whatever has to be preempted for it.
     private mutating func secureStreams(_ memory: some SchedulerMemory, _ plan: inout StepPlan) {
         while true {
-            let active = active
-            plan.spans = active.enumerated().compactMap { index, request in
-                guard index == 0 || request.isDecoding else { return nil }
-                return request.nextPiece(from: request.computed, blockRows: limits.blockRows)
+            plan.spans.removeAll(keepingCapacity: true)
+            var isOldest = true
+            for request in running where !request.isPaused {
+                if isOldest || request.isDecoding,
+                    let piece = request.nextPiece(from: request.computed, blockRows: limits.blockRows)
+                {
+                    plan.spans.append(piece)
+                }
+                isOldest = false
             }
             if plan.spans.isEmpty || memory.fits(plan.spans, removing: plan.removed) { return }
             makeRoom(&plan)
@@ -64,7 +70,7 @@ extension Scheduler {
 
     /// The first piece of every running request that has none yet, as far as rows and memory go.
     private func startPieces(_ memory: some SchedulerMemory, _ plan: inout StepPlan) {
-        for request in active where !plan.spans.contains(where: { $0.id == request.id }) {
+        for request in running where !request.isPaused && !plan.spans.contains(where: { $0.id == request.id }) {
             guard let piece = request.nextPiece(from: request.computed, blockRows: limits.blockRows) else { continue }
             guard plan.rowCount + piece.positions.count <= limits.tokensPerStep,
                 memory.fits(plan.spans + [piece], removing: plan.removed)
@@ -75,7 +81,8 @@ extension Scheduler {
 
     /// Gives the rows that are left to prompts, a block each in turn.
     private func fill(_ memory: some SchedulerMemory, _ plan: inout StepPlan) {
-        var open = Array(plan.spans.indices)
+        // Streams do not grow, and an empty list takes no memory.
+        var open = plan.spans.indices.filter { extend($0, memory, &plan) }
         while !open.isEmpty {
             open = open.filter { extend($0, memory, &plan) }
         }
@@ -99,7 +106,10 @@ extension Scheduler {
     // MARK: Admission
 
     private mutating func admit(_ memory: some SchedulerMemory, _ plan: inout StepPlan) {
-        if let exclusive, active.contains(where: { $0.id == exclusive }) { return }
+        if waiting.isEmpty { return }
+        if let exclusive, running.contains(where: { $0.id == exclusive && !$0.isPaused }) { return }
+        // As many run as may, and nobody gives way: however long the queue is, it need not be looked at.
+        if running.count >= limits.maximumRunning, stalled(hasActive: hasActive) == nil { return }
         var candidates = waiting.filter { !$0.isPaused }
         if let first = candidates.first(where: { $0.id == exclusive }) {
             if !running.isEmpty { return }
@@ -107,7 +117,7 @@ extension Scheduler {
         }
         var skipped: [RequestID] = []
         for candidate in candidates {
-            let hasActive = !active.isEmpty
+            let hasActive = hasActive
             if hasActive, candidate.preemptedAt == endedCount { break }
             let prefix = memory.storedPrefix(of: candidate.id)
             let pieces = firstPieces(candidate, prefix, plan)
@@ -145,7 +155,7 @@ extension Scheduler {
         if running.count >= limits.maximumRunning { return false }
         if running.isEmpty { return memory.fits([piece], removing: plan.removed) }
         var spans = plan.spans
-        for request in active where !spans.contains(where: { $0.id == request.id }) {
+        for request in running where !request.isPaused && !spans.contains(where: { $0.id == request.id }) {
             spans.append(
                 PlannedSpan(
                     id: request.id, positions: request.computed..<request.computed, rowByRow: true, samples: false))
@@ -157,6 +167,9 @@ extension Scheduler {
         }
         return memory.fits(spans, removing: plan.removed)
     }
+
+    /// Whether any running request is computed.
+    private var hasActive: Bool { running.contains { !$0.isPaused } }
 
     /// The youngest sequence that is not computed because nobody reads it, if it has been so for long or nothing else
     /// would be computed.

@@ -31,7 +31,16 @@ struct Scheduler: Sendable {
     }
 
     /// The first deadline of all, `nil` when there is none.
-    var nextDeadline: Duration? { (running + waiting).compactMap(\.deadline).min() }
+    var nextDeadline: Duration? {
+        func earlier(_ time: Duration?, _ request: ScheduledRequest) -> Duration? {
+            guard let deadline = request.deadline else { return time }
+            return min(time ?? deadline, deadline)
+        }
+        return waiting.reduce(running.reduce(nil, earlier), earlier)
+    }
+
+    /// Requests whose consumers have enough to read.
+    var pausedCount: Int { running.count(where: \.isPaused) + waiting.count(where: \.isPaused) }
 
     // MARK: What happens outside
 

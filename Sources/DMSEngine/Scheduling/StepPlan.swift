@@ -18,6 +18,8 @@ struct Completion: Sendable, Hashable {
 }
 
 /// What to do in one step, in this order: remove, tell, run.
+///
+/// One plan serves all steps of an engine, so that it takes memory once.
 struct StepPlan: Sendable, Hashable {
     /// Requests that ended before the pass.
     var completions: [Completion] = []
@@ -27,10 +29,20 @@ struct StepPlan: Sendable, Hashable {
     var spans: [PlannedSpan] = []
 
     /// Sequences that leave the cache before the pass.
-    var removed: Set<RequestID> { Set(completions.map(\.id)).union(preempted) }
+    var removed: Set<RequestID> {
+        // Asked for again and again in every step, and of nearly every step empty.
+        completions.isEmpty && preempted.isEmpty ? [] : Set(completions.map(\.id)).union(preempted)
+    }
 
     var rowCount: Int { spans.reduce(0) { $0 + $1.positions.count } }
 
     /// Whether the step neither computes nor ends anything.
     var isIdle: Bool { spans.isEmpty && completions.isEmpty }
+
+    /// Empties the plan and keeps its memory.
+    mutating func removeAll() {
+        completions.removeAll(keepingCapacity: true)
+        preempted.removeAll(keepingCapacity: true)
+        spans.removeAll(keepingCapacity: true)
+    }
 }

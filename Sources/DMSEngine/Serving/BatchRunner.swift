@@ -15,6 +15,8 @@ final class BatchRunner {
     /// A row for every span that may sample, and between passes nobody's.
     let sampledLogits: Tensor
     private var batch = ForwardBatch()
+    /// Rows of the pass that sample.
+    private var sampling: [Int] = []
 
     /// - Parameter samplingRows: The most rows of a pass that sample.
     /// - Throws: `MemoryError` when the system has no room for activations and logits.
@@ -53,7 +55,7 @@ final class BatchRunner {
         _ spans: [PlannedSpan], tokens: (PlannedSpan) -> ArraySlice<Int32>, inspect: (MatrixView) -> Void
     ) throws {
         batch.removeAll()
-        var sampling: [Int] = []
+        sampling.removeAll(keepingCapacity: true)
         for span in spans {
             batch.append(
                 sequence: span.id.rawValue, tokens: tokens(span), firstPosition: span.positions.lowerBound,
@@ -74,6 +76,6 @@ final class BatchRunner {
     /// Keeps the first guesses of a span of the last pass, and takes the others back.
     func settle(_ span: PlannedSpan, accepting count: Int) { cache.settle(span.id.rawValue, accepting: count) }
 
-    /// The logits of the n-th row that sampled in the last pass; valid until the next.
-    func logits(_ index: Int) -> UnsafeBufferPointer<Float> { UnsafeBufferPointer(sampledLogits.view.row(index)) }
+    /// The logits of some of the rows that sampled in the last pass; valid until the next.
+    func logits(_ rows: Range<Int>) -> MatrixView { sampledLogits.view.rows(rows) }
 }

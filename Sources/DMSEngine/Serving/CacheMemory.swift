@@ -2,6 +2,8 @@ import DMSCache
 import DMSModel
 
 /// The cache as the scheduler sees it while it plans a step: stored prefixes count as free.
+///
+/// One serves all steps; where nothing starts or gives way it allocates nothing.
 final class CacheMemory: SchedulerMemory {
     private let cache: CompactAttention
     private let prefixes: PrefixCache
@@ -10,6 +12,8 @@ final class CacheMemory: SchedulerMemory {
     private let awaitSaves: () -> Bool
     /// What removing sequences would free; as expensive as they are large, and asked for again and again.
     private var freed: [Set<Int>: FreedMemory] = [:]
+    /// The spans that are asked about, as the cache wants them.
+    private var rows: [ForwardBatch.Span] = []
 
     init(
         _ cache: CompactAttention, prefixes: PrefixCache, awaitSaves: @escaping () -> Bool,
@@ -19,6 +23,11 @@ final class CacheMemory: SchedulerMemory {
         self.prefixes = prefixes
         self.request = request
         self.awaitSaves = awaitSaves
+    }
+
+    /// A step begins, before which the cache may have changed.
+    func beginStep() {
+        if !freed.isEmpty { freed.removeAll() }
     }
 
     func storedPrefix(of id: RequestID) -> StoredPrefix {
@@ -40,8 +49,8 @@ final class CacheMemory: SchedulerMemory {
 
     private func fitsNow(_ spans: [PlannedSpan], removing removed: Set<RequestID>) -> Bool {
         let origins = origins(of: spans, removing: removed)
-        let names = Set(removed.map(\.rawValue))
-        let rows = Self.rows(spans)
+        let names = Self.names(removed)
+        list(spans)
         if cache.fits(rows, removing: names, starting: origins) { return true }
         let reclaimable = prefixes.sequences.subtracting(Self.sources(origins))
         if reclaimable.isEmpty { return false }
@@ -52,16 +61,16 @@ final class CacheMemory: SchedulerMemory {
     }
 
     func hasRoom(for spans: [PlannedSpan], removing removed: Set<RequestID>) -> Bool {
-        cache.fits(
-            Self.rows(spans), removing: Set(removed.map(\.rawValue)),
-            starting: origins(of: spans, removing: removed))
+        list(spans)
+        return cache.fits(
+            rows, removing: Self.names(removed), starting: origins(of: spans, removing: removed))
     }
 
     /// Makes room for a planned pass at the expense of stored prefixes, and lets its sequences start with what is
     /// stored of them; what the plan removes is gone.
     func prepare(_ spans: [PlannedSpan]) {
         let origins = origins(of: spans, removing: [])
-        let rows = Self.rows(spans)
+        list(spans)
         prefixes.reclaim(but: Self.sources(origins)) { cache.fits(rows, starting: origins) }
         for span in spans {
             guard let origin = origins[span.id.rawValue] else { continue }
@@ -91,11 +100,17 @@ final class CacheMemory: SchedulerMemory {
         return sources
     }
 
-    private static func rows(_ spans: [PlannedSpan]) -> [ForwardBatch.Span] {
-        spans.map { span in
-            ForwardBatch.Span(
-                sequence: span.id.rawValue, rows: 0..<span.positions.count, firstPosition: span.positions.lowerBound,
-                rowByRow: span.rowByRow, draftRows: span.drafted)
+    private static func names(_ removed: Set<RequestID>) -> Set<Int> {
+        removed.isEmpty ? [] : Set(removed.map(\.rawValue))
+    }
+
+    private func list(_ spans: [PlannedSpan]) {
+        rows.removeAll(keepingCapacity: true)
+        for span in spans {
+            rows.append(
+                ForwardBatch.Span(
+                    sequence: span.id.rawValue, rows: 0..<span.positions.count,
+                    firstPosition: span.positions.lowerBound, rowByRow: span.rowByRow, draftRows: span.drafted))
         }
     }
 }

@@ -7,6 +7,11 @@ import Synchronization
 /// The engine's loop and all that it owns: scheduler, cache, activations, open requests.
 ///
 /// Made on one thread, handed to the engine's own, and used by no other from then on.
+///
+/// A step in which streams get a token each, and nothing else happens, allocates nothing but what grows with their length
+/// (lists of tokens and of unread events, which double, and tables of pages), and takes these locks, which nobody else
+/// holds for long: the model's turn, once for the pass and once to choose tokens with its threads; one for each stream's
+/// buffer; one for the statistics. docs/performance.md has the counts.
 final class EngineWorker {
     private let tokenizer: Tokenizer?
     private let mailbox: Mailbox
@@ -17,11 +22,19 @@ final class EngineWorker {
     private let identity: SequenceIdentity?
     private var scheduler: Scheduler
     private var speculator: Speculator
+    /// What is done in a step; kept for the memory that it has taken.
+    private var plan = StepPlan()
+    private let choice = TokenChoice()
+    private lazy var memory = CacheMemory(
+        runner.cache, prefixes: prefixes, awaitSaves: { [unowned self] in self.endSaves(waits: true) },
+        request: { [unowned self] id in self.requests[id] })
     private var requests: [RequestID: OpenRequest] = [:]
     /// Requests that ended but for their files, which are being written.
     private var saving: [RequestID: FinishReason] = [:]
     private var statistics = EngineStatistics()
     private let start = ContinuousClock.now
+    /// When all has to end, once the engine was told to.
+    private var closing: ContinuousClock.Instant?
     /// Whether nothing can be computed before something happens outside.
     private var isIdle = true
     private var lastReport: ContinuousClock.Instant?
@@ -48,7 +61,7 @@ final class EngineWorker {
     func run() {
         while turn() {}
         // What was submitted before the engine closed, and not taken yet, is told as well.
-        for command in mailbox.take(waits: false, until: nil) { apply(command) }
+        takeNews(waits: false, isDrained: true)
         // What came to its end is saved, however late it is.
         _ = endSaves(waits: true)
         writer?.close()
@@ -67,15 +80,20 @@ final class EngineWorker {
     ///
     /// - Returns: Whether there may be another; not once the engine is closed and drained, or its time is over.
     func turn() -> Bool {
-        // Looked at before the commands are: nothing is submitted once it is set.
-        let closing = mailbox.closingTime
-        let isDrained = closing != nil && scheduler.isEmpty && saving.isEmpty
-        let deadline = scheduler.nextDeadline.map { start + $0 }
-        for command in mailbox.take(waits: isIdle && !isDrained, until: deadline) { apply(command) }
+        takeNews(waits: isIdle, isDrained: isDrained)
         _ = endSaves(waits: false)
-        if let closing, scheduler.isEmpty && saving.isEmpty || closing <= .now { return false }
+        if let closing, isDrained || closing <= .now { return false }
         step()
         return true
+    }
+
+    private var isDrained: Bool { scheduler.isEmpty && saving.isEmpty }
+
+    private func takeNews(waits: Bool, isDrained: Bool) {
+        let deadline = waits ? scheduler.nextDeadline.map { start + $0 } : nil
+        guard let news = mailbox.take(waits: waits, isDrained: isDrained, until: deadline) else { return }
+        closing = news.closing
+        for command in news.commands { apply(command) }
     }
 
     private func apply(_ command: Mailbox.Command) {
@@ -109,10 +127,8 @@ final class EngineWorker {
 
     private func step() {
         let watch = Stopwatch()
-        let memory = CacheMemory(
-            runner.cache, prefixes: prefixes, awaitSaves: { [unowned self] in self.endSaves(waits: true) },
-            request: { [unowned self] id in self.requests[id] })
-        var plan = scheduler.plan(now: .now - start, memory: memory)
+        memory.beginStep()
+        scheduler.plan(into: &plan, now: .now - start, memory: memory)
         scheduler.addDrafts(to: &plan, memory: memory) { id, room in
             // What a request is told about its tokens is told once.
             guard let request = requests[id], !request.request.reportsCache else { return 0 }
@@ -157,24 +173,23 @@ final class EngineWorker {
         statistics.modelSeconds += pass.seconds
         for span in observed { reportCache(span) }
         storePrefixes(plan.spans)
+        choose(plan.spans)
+        // Of most steps these are empty, and take no memory.
         var finishing: [RequestID: FinishReason] = [:]
         var failures: [RequestID: any Error] = [:]
         var accepted: [RequestID: Int] = [:]
-        var row = 0
-        for span in plan.spans where span.samples {
-            if let request = requests[span.id], let event = request.promptScores?.event() {
-                _ = request.buffer.push(event)
-            }
-            do {
-                finishing[span.id] = try choose(span, row, accepted: &accepted[span.id, default: 0])
-            } catch {
-                failures[span.id] = error
-            }
-            row += 1 + span.drafted
+        for part in choice.parts {
+            let (span, made) = (part.span, part.request.choice)
+            statistics.generatedTokens += made.tokens
+            if made.isFull { scheduler.setPaused(span.id, true) }
+            if let reason = made.reason { finishing[span.id] = reason }
+            if let error = made.error { failures[span.id] = error }
             if span.drafted == 0 { continue }
-            runner.settle(span, accepting: accepted[span.id] ?? 0)
-            speculator.note(span, accepted: accepted[span.id] ?? 0)
+            accepted[span.id] = made.accepted
+            runner.settle(span, accepting: made.accepted)
+            speculator.note(span, accepted: made.accepted)
         }
+        choice.removeAll()
         let watch = Stopwatch()
         let completions = scheduler.commit(plan, finishing: finishing, accepted: accepted)
         statistics.schedulerSeconds += watch.seconds
@@ -185,25 +200,19 @@ final class EngineWorker {
         for completion in completions where failures[completion.id] == nil { finish(completion) }
     }
 
-    /// Chooses the token behind a span, and one more behind each of its guesses that was chosen, in order.
-    ///
-    /// - Parameters:
-    ///   - row: Of the logits that the first is chosen by.
-    ///   - accepted: How many guesses were chosen.
-    /// - Returns: Why the last token ends the request, if it does.
-    /// - Throws: As ``OpenRequest/choose(_:)``.
-    private func choose(_ span: PlannedSpan, _ row: Int, accepted: inout Int) throws -> FinishReason? {
-        guard let request = requests[span.id] else { return nil }
-        let draft = speculator.draft(of: span)
-        while true {
-            let (event, reason) = try request.choose(runner.logits(row + accepted))
-            statistics.generatedTokens += 1
-            let isFull = request.buffer.push(event)
-            if isFull { scheduler.setPaused(span.id, true) }
-            let isRight = accepted < draft.count && request.tokens.last == draft[draft.startIndex + accepted]
-            if reason != nil || isFull || !isRight { return reason }
-            accepted += 1
+    /// Chooses what follows the spans that sample; ``choice`` then has a part for each.
+    private func choose(_ spans: [PlannedSpan]) {
+        var row = 0
+        for span in spans where span.samples {
+            let rows = row..<row + 1 + span.drafted
+            row = rows.upperBound
+            guard let request = requests[span.id] else { preconditionFailure("\(span.id) is computed and not open") }
+            choice.add(
+                TokenChoice.Part(
+                    span: span, request: request, draft: speculator.draft(of: span),
+                    logits: runner.logits(rows)))
         }
+        choice.choose(with: runner.model)
     }
 
     private func reportCache(_ span: PlannedSpan) {
@@ -293,7 +302,7 @@ final class EngineWorker {
     private func publish() {
         statistics.running = scheduler.running.count
         statistics.waiting = scheduler.waiting.count
-        statistics.paused = (scheduler.running + scheduler.waiting).count(where: \.isPaused)
+        statistics.paused = scheduler.pausedCount
         statistics.preemptions = scheduler.preemptionCount
         statistics.speculation = speculator.counts
         statistics.storedPrefixes = prefixes.count
@@ -303,7 +312,7 @@ final class EngineWorker {
         // A report goes through all streams of the cache, which is too much for every step of a small model.
         if isIdle || lastReport.map({ .now - $0 > .milliseconds(50) }) ?? true {
             lastReport = .now
-            let report = runner.cache.report()
+            let report = runner.cache.totals()
             statistics.liveBytes = report.liveBytes
             statistics.denseBytes = report.denseBytes
             statistics.allocatedBytes = report.allocatedBytes

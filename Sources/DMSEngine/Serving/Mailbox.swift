@@ -1,7 +1,10 @@
 import DMSCache
 import DMSGrammar
+import Synchronization
 
 /// The way into an engine: what other threads ask of it, taken by the engine's own thread between two steps.
+///
+/// A step for which nobody asked anything looks at one word and takes no lock.
 final class Mailbox: @unchecked Sendable {
     // Invariant for Sendable: everything that changes is touched with the lock held.
 
@@ -25,7 +28,17 @@ final class Mailbox: @unchecked Sendable {
         case saved
     }
 
+    /// What the engine's thread finds when it looks.
+    struct News {
+        /// What was asked since it looked last.
+        let commands: [Command]
+        /// When the engine has to end, once it was told to; nothing is submitted any more then.
+        let closing: ContinuousClock.Instant?
+    }
+
     private let lock = ConditionLock()
+    /// Whether there is anything that ``take(waits:isDrained:until:)`` has not told; written with the lock held.
+    private let hasNews = Atomic(false)
     private let openLimit: Int
     private var commands: [Command] = []
     private var nextID = 0
@@ -67,7 +80,7 @@ final class Mailbox: @unchecked Sendable {
             let submission = Submission(
                 id: id, request: request, session: session, constraint: constraint, buffer: buffer, submitted: .now)
             commands.append(.submit(submission))
-            lock.signal()
+            tell()
             return .success(id)
         }
         return (try result.get(), buffer)
@@ -77,15 +90,21 @@ final class Mailbox: @unchecked Sendable {
         lock.withLock {
             if hasEnded { return }
             commands.append(command)
-            lock.signal()
+            tell()
         }
+    }
+
+    /// Called with the lock held.
+    private func tell() {
+        hasNews.store(true, ordering: .releasing)
+        lock.signal()
     }
 
     /// Takes no more requests, and lets those that are open run until then; an earlier time counts.
     func close(at instant: ContinuousClock.Instant) {
         lock.withLock {
             closing = min(closing ?? instant, instant)
-            lock.signal()
+            tell()
         }
     }
 
@@ -102,17 +121,17 @@ final class Mailbox: @unchecked Sendable {
 
     // MARK: From the engine's thread
 
-    /// When the engine has to end, once it was told to.
-    var closingTime: ContinuousClock.Instant? { lock.withLock { closing } }
-
-    /// What was asked since the last call.
+    /// What was asked since the last call, and when the engine has to end; `nil` when nothing has changed.
     ///
     /// - Parameters:
     ///   - waits: Whether to wait while there is nothing and no end in sight.
+    ///   - isDrained: Whether there is nothing left to do, so that closing ends the wait at once.
     ///   - instant: When to stop waiting.
-    func take(waits: Bool, until instant: ContinuousClock.Instant?) -> [Command] {
-        lock.withLock {
-            while waits, commands.isEmpty {
+    func take(waits: Bool, isDrained: Bool, until instant: ContinuousClock.Instant?) -> News? {
+        // Whoever stores `true` has changed what it stands for, and what is stored after this is found by the next call.
+        if !waits, !hasNews.load(ordering: .acquiring) { return nil }
+        return lock.withLock {
+            while waits, commands.isEmpty, closing == nil || !isDrained {
                 let limit = [instant, closing].compactMap { $0 }.min()
                 let left = limit.map { $0 - .now }
                 if let left, left <= .zero { break }
@@ -120,8 +139,9 @@ final class Mailbox: @unchecked Sendable {
                 lock.wait(atMost: left)
                 if closing != wasClosing { break }
             }
+            hasNews.store(false, ordering: .relaxed)
             defer { commands.removeAll() }
-            return commands
+            return News(commands: commands, closing: closing)
         }
     }
 

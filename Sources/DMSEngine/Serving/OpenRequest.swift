@@ -4,7 +4,7 @@ import DMSTokenizer
 
 /// A request between submission and end, with all that the scheduler does not need to know.
 ///
-/// Used by the engine's thread alone.
+/// Used by the engine's thread, and while tokens are chosen by the one that chooses its: ``TokenChoice``.
 final class OpenRequest {
     let id: RequestID
     let request: GenerationRequest
@@ -21,6 +21,8 @@ final class OpenRequest {
     /// What is known of the prompt's own tokens, for a request that asked for it.
     var promptScores: PromptScores?
     var prefixLookup: PrefixCache.Lookup?
+    /// What came of the last step's logits.
+    var choice = Choice()
     /// Tokens that the client was told of, where it asked to be.
     var reportedTokens = 0
     private let submitted: ContinuousClock.Instant

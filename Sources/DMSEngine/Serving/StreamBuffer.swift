@@ -1,9 +1,13 @@
 import Synchronization
 
 /// What an engine has to say to one consumer, who may read when it likes.
+///
+/// Pushing takes a lock, which is the consumer's for as long as it takes some events out, and allocates nothing as long
+/// as no more wait than did before. A ring without a lock would save some 20 ns a token, where waking a consumer takes a
+/// microsecond, and could not say who waits for whom, nor that nobody reads any more.
 final class StreamBuffer: Sendable {
-    /// Resumed with what there is to read, nothing after the end.
-    private typealias Waiter = CheckedContinuation<[GenerationEvent], any Error>
+    /// Resumed when there is something to read.
+    private typealias Waiter = CheckedContinuation<Void, Never>
 
     private struct State {
         var events: [GenerationEvent] = []
@@ -23,6 +27,8 @@ final class StreamBuffer: Sendable {
             var taken: [GenerationEvent] = []
             if events.count <= limit {
                 swap(&taken, &events)
+                // Here, and not where they are pushed, is time to allocate.
+                events.reserveCapacity(StreamBuffer.room)
             } else {
                 taken = Array(events.prefix(limit))
                 events.removeFirst(limit)
@@ -38,11 +44,17 @@ final class StreamBuffer: Sendable {
         }
     }
 
+    /// Events that an idle buffer has room for: more than come while a consumer is on its way.
+    private static let room = 8
+
     /// Events after which the engine pauses.
     private let limit: Int
     private let state = Mutex(State())
 
-    init(limit: Int) { self.limit = limit }
+    init(limit: Int) {
+        self.limit = limit
+        state.withLock { $0.events.reserveCapacity(Self.room) }
+    }
 
     /// Whether the end was pushed or the consumer has left.
     var isEnded: Bool { state.withLock { $0.ending != nil } }
@@ -53,15 +65,13 @@ final class StreamBuffer: Sendable {
     func push(_ event: GenerationEvent) -> Bool {
         let (waiter, isFull) = state.withLock { state -> (Waiter?, Bool) in
             if state.ending != nil { return (nil, false) }
-            if let waiter = state.waiter {
-                state.waiter = nil
-                return (waiter, false)
-            }
             state.events.append(event)
-            state.isPaused = state.events.count >= limit
-            return (nil, state.isPaused)
+            // Who waits for an event is about to take it.
+            state.isPaused = state.waiter == nil && state.events.count >= limit
+            defer { state.waiter = nil }
+            return (state.waiter, state.isPaused)
         }
-        waiter?.resume(returning: [event])
+        waiter?.resume()
         return isFull
     }
 
@@ -81,7 +91,7 @@ final class StreamBuffer: Sendable {
             defer { state.waiter = nil }
             return state.waiter
         }
-        waiter?.resume(with: ending.map { [] })
+        waiter?.resume()
     }
 
     // MARK: The consumer's side
@@ -93,18 +103,20 @@ final class StreamBuffer: Sendable {
     ///   - onRoom: Called when the engine was told to pause and may go on.
     /// - Throws: What the stream failed with, once; `CancellationError` after ``abandon()``.
     func next(atMost limit: Int, onRoom: () -> Void) async throws -> [GenerationEvent] {
-        var hasRoom = false
-        let events: [GenerationEvent] = try await withCheckedThrowingContinuation { continuation in
-            let taken = state.withLock { state -> Result<[GenerationEvent], any Error>? in
-                let taken = state.take(atMost: limit)
-                if taken == nil { state.waiter = continuation }
-                hasRoom = state.resumes(below: self.limit)
-                return taken
+        while true {
+            let (taken, hasRoom) = state.withLock { state in
+                (state.take(atMost: limit), state.resumes(below: self.limit))
             }
-            if let taken { continuation.resume(with: taken) }
+            if hasRoom { onRoom() }
+            if let taken { return try taken.get() }
+            await withCheckedContinuation { continuation in
+                let isReadable = state.withLock { state in
+                    if state.events.isEmpty, state.ending == nil { state.waiter = continuation }
+                    return state.waiter == nil
+                }
+                if isReadable { continuation.resume() }
+            }
         }
-        if hasRoom { onRoom() }
-        return events
     }
 
     /// The consumer leaves: what was not read is dropped, and so is what comes.
@@ -115,6 +127,6 @@ final class StreamBuffer: Sendable {
             defer { state.waiter = nil }
             return state.waiter
         }
-        waiter?.resume(throwing: CancellationError())
+        waiter?.resume()
     }
 }

@@ -21,7 +21,8 @@ extension CPUKernels {
         arguments.precision = precision.kernelPrecision
         // Caught and thrown again: what lends the lists does not pass on an error of a known type.
         var failure: MemoryError?
-        batch.withKernelLists(rows: queries.rows) { sequences in
+        let lists = try reservedLists(batch.kernelListBytes)
+        batch.withKernelLists(rows: queries.rows, in: lists) { sequences in
             arguments.sequences = sequences.baseAddress
             arguments.sequence_count = sequences.count
             let needed = dms_attention_scratch_bytes(context, &arguments)
@@ -37,36 +38,38 @@ extension CPUKernels {
 }
 
 extension AttentionBatch {
-    /// Lends the lists in the kernels' own form, without allocating on the heap.
+    /// Bytes that the lists take in the kernels' own form.
+    fileprivate var kernelListBytes: Int {
+        runs.count * MemoryLayout<dms_kv_run>.stride + sequences.count * MemoryLayout<dms_attention_sequence>.stride
+    }
+
+    /// Lends the lists in the kernels' own form, in memory of ``kernelListBytes``.
     fileprivate borrowing func withKernelLists(
-        rows: Int, _ body: (UnsafeBufferPointer<dms_attention_sequence>) -> Void
+        rows: Int, in memory: UnsafeMutableRawPointer, _ body: (UnsafeBufferPointer<dms_attention_sequence>) -> Void
     ) {
-        withUnsafeTemporaryAllocation(of: dms_kv_run.self, capacity: max(1, runs.count)) { kernelRuns in
-            for (index, run) in runs.enumerated() {
-                kernelRuns.initializeElement(
-                    at: index,
-                    to: dms_kv_run(
-                        keys: run.keys, values: run.values, key_scales: run.keyScales, value_scales: run.valueScales,
-                        count: run.count, first_query: run.firstQuery, last_query: run.lastQuery))
+        let kernelRuns = memory.bindMemory(to: dms_kv_run.self, capacity: runs.count)
+        for (index, run) in runs.enumerated() {
+            (kernelRuns + index).initialize(
+                to: dms_kv_run(
+                    keys: run.keys, values: run.values, key_scales: run.keyScales, value_scales: run.valueScales,
+                    count: run.count, first_query: run.firstQuery, last_query: run.lastQuery))
+        }
+        let lists = UnsafeMutableRawPointer(kernelRuns + runs.count).bindMemory(
+            to: dms_attention_sequence.self, capacity: sequences.count)
+        runStarts.withUnsafeBufferPointer { starts in
+            for (index, sequence) in sequences.enumerated() {
+                precondition(
+                    sequence.rows.lowerBound >= 0 && sequence.rows.upperBound <= rows,
+                    "rows \(sequence.rows) of \(rows)")
+                var list = dms_attention_sequence()
+                list.first_row = sequence.rows.lowerBound
+                list.rows = sequence.rows.count
+                list.first_position = sequence.firstPosition
+                list.runs = UnsafePointer(kernelRuns + firstRunOfSequence[index])
+                list.run_starts = starts.baseAddress.map { $0 + sequence.firstRunStart }
+                (lists + index).initialize(to: list)
             }
-            runStarts.withUnsafeBufferPointer { starts in
-                withUnsafeTemporaryAllocation(of: dms_attention_sequence.self, capacity: max(1, sequences.count)) {
-                    lists in
-                    for (index, sequence) in sequences.enumerated() {
-                        precondition(
-                            sequence.rows.lowerBound >= 0 && sequence.rows.upperBound <= rows,
-                            "rows \(sequence.rows) of \(rows)")
-                        var list = dms_attention_sequence()
-                        list.first_row = sequence.rows.lowerBound
-                        list.rows = sequence.rows.count
-                        list.first_position = sequence.firstPosition
-                        list.runs = kernelRuns.baseAddress.map { UnsafePointer($0 + firstRunOfSequence[index]) }
-                        list.run_starts = starts.baseAddress.map { $0 + sequence.firstRunStart }
-                        lists.initializeElement(at: index, to: list)
-                    }
-                    body(UnsafeBufferPointer(rebasing: lists[0..<sequences.count]))
-                }
-            }
+            body(UnsafeBufferPointer(start: lists, count: sequences.count))
         }
     }
 }

@@ -11,6 +11,16 @@ extension CPUKernels {
             }
         }
     }
+
+    public func forEach(_ count: Int, _ work: any ParallelWork) {
+        var work = work
+        withUnsafeMutablePointer(to: &work) { work in
+            dms_parallel(
+                context, count,
+                { info, index, _ in info?.assumingMemoryBound(to: (any ParallelWork).self).pointee.work(at: index) },
+                work)
+        }
+    }
 }
 
 /// A closure with an address, to be passed through C.

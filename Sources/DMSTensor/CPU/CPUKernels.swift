@@ -45,6 +45,7 @@ public final class CPUKernels: InferenceKernels, @unchecked Sendable {
     /// Threads that compute, the caller's included.
     public let threads: Int
     private var scratch: HostBuffer?
+    private var lists: HostBuffer?
 
     /// - Parameters:
     ///   - threads: Threads that compute, the caller's included; `nil` takes ``processorCount``.
@@ -79,15 +80,26 @@ public final class CPUKernels: InferenceKernels, @unchecked Sendable {
     func reservedScratch(_ byteCount: Int) throws(MemoryError) -> (UnsafeMutableRawPointer?, Int) {
         if byteCount == 0 { return (nil, 0) }
         if let scratch, scratch.byteCount >= byteCount { return (scratch.pointer, scratch.byteCount) }
-        let grown: HostBuffer
-        do throws(MemoryError) {
-            // Grown by a quarter, so that a context which lengthens token by token does not reallocate at each.
-            grown = try HostBuffer(byteCount: byteCount + min(byteCount / 4, 1 << 30))
-        } catch {
-            grown = try HostBuffer(byteCount: byteCount)
-        }
+        let grown = try Self.roomyBuffer(byteCount)
         scratch = grown
         return (grown.pointer, grown.byteCount)
+    }
+
+    /// The same beside it, for lists that an attention call is given.
+    func reservedLists(_ byteCount: Int) throws(MemoryError) -> UnsafeMutableRawPointer {
+        if let lists, lists.byteCount >= byteCount { return lists.pointer }
+        let grown = try Self.roomyBuffer(byteCount)
+        lists = grown
+        return grown.pointer
+    }
+
+    /// A quarter larger than asked for, so that a context which lengthens token by token does not reallocate at each.
+    private static func roomyBuffer(_ byteCount: Int) throws(MemoryError) -> HostBuffer {
+        do throws(MemoryError) {
+            return try HostBuffer(byteCount: byteCount + min(byteCount / 4, 1 << 30))
+        } catch {
+            return try HostBuffer(byteCount: byteCount)
+        }
     }
 
     /// The same for operations that do not throw, because what they need has been reserved.
