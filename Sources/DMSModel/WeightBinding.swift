@@ -17,7 +17,7 @@ extension LlamaWeights {
         kernels: any InferenceKernels
     ) throws {
         let binder = try WeightBinder(
-            directory, precision: precision, kernels: kernels,
+            directory, precision: precision, layout: layout, kernels: kernels,
             panels: layout == .rows ? nil : try PanelsFile(directory))
         let configuration = directory.configuration
         let hidden = configuration.hiddenSize
@@ -36,17 +36,20 @@ struct WeightBinder {
     private let directory: ModelDirectory
     private let hasGateAdapters: Bool
     private let precision: Precision
+    private let layout: WeightLayout
     private let kernels: any InferenceKernels
     private let panels: PanelsFile?
 
     /// - Throws: `CheckpointError` for missing, unexpected or mis-shaped tensors.
     init(
-        _ directory: ModelDirectory, precision: Precision, kernels: any InferenceKernels, panels: PanelsFile?
+        _ directory: ModelDirectory, precision: Precision, layout: WeightLayout, kernels: any InferenceKernels,
+        panels: PanelsFile?
     ) throws {
         try directory.validateWeights()
         self.directory = directory
         hasGateAdapters = directory.hasGateAdapters
         self.precision = precision
+        self.layout = layout
         self.kernels = kernels
         self.panels = panels
     }
@@ -116,6 +119,7 @@ struct WeightBinder {
 
     /// Panels of floats are BF16, which is what FP32 precision wants only where the checkpoint has BF16, too.
     private func usesPanels(of name: String) throws -> Bool {
+        guard kernels.takesPanels(panelFormat(of: name), layout: layout) else { return false }
         if directory.configuration.quantization?.scheme(of: name) != nil { return precision == .int8 }
         return try precision != .fp32 || tensor("\(stored(name)).weight").dtype == .bfloat16
     }

@@ -37,6 +37,10 @@ public protocol InferenceKernels: AnyObject, Sendable {
         _ weight: LinearWeight, for precision: Precision, layout: WeightLayout
     ) throws(MemoryError) -> LinearWeight
 
+    /// Whether ``linear(_:precision:_:_:_:)`` is to be handed weights of a format of panels that lie beside a checkpoint;
+    /// a backend that says nothing is handed none.
+    func takesPanels(_ format: WeightFormat, layout: WeightLayout) -> Bool
+
     /// Up to three layers that read the same `input` `[rows, inputs]`; each output is `[rows, outputs]`.
     func linear(
         _ input: MatrixView, precision: Precision, _ first: LinearTask, _ second: LinearTask?, _ third: LinearTask?)
@@ -117,4 +121,8 @@ extension InferenceKernels {
     public func linear(_ input: MatrixView, precision: Precision, _ first: LinearTask, _ second: LinearTask) {
         linear(input, precision: precision, first, second, nil)
     }
+}
+
+extension InferenceKernels {
+    public func takesPanels(_ format: WeightFormat, layout: WeightLayout) -> Bool { false }
 }

@@ -11,13 +11,15 @@ struct InspectReport {
     private let directory: ModelDirectory
     private let dms: DMSMetadata?
     private let vocabularySize: Int
-    private let panels: PanelsFile?
+    /// What is beside the weights, or why it cannot be used.
+    private let panels: Result<PanelsFile?, CheckpointError>
 
     init(path: String) throws {
         directory = try ModelDirectory.open(path: path)
         try directory.validateWeights()
         dms = try directory.dmsMetadata()
-        panels = try PanelsFile(directory)
+        let directory = directory
+        panels = Result { () throws(CheckpointError) in try PanelsFile(directory) }
         vocabularySize = try Tokenizer(file: directory.tokenizerPath).vocabularySize
     }
 
@@ -126,8 +128,11 @@ struct InspectReport {
         for file in directory.weights.files {
             lines.append("weights     \(file.path), \(Units.bytes(Self.byteCount(file)))")
         }
-        if let panels {
+        switch panels {
+        case .success(nil): break
+        case .success(let panels?):
             lines.append("panels      \(panels.path), \(Units.bytes(panels.byteCount))")
+        case .failure(let error): lines.append("panels      cannot be used: \(error)")
         }
         lines.append("tokenizer   \(directory.path + "/tokenizer.json"), \(vocabularySize) entries")
         lines.append("")
@@ -180,6 +185,15 @@ struct InspectReport {
 
     // MARK: JSON
 
+    private var panelsJSON: JSONValue {
+        switch panels {
+        case .success(nil): .null
+        case .success(let panels?):
+            .object(JSONObject(["path": .string(panels.path), "bytes": .count(panels.byteCount)]))
+        case .failure(let error): .object(JSONObject(["error": .string("\(error)")]))
+        }
+    }
+
     var json: JSONObject {
         JSONObject([
             "model": .string(directory.path), "parameters": .count(parameterCount),
@@ -189,9 +203,7 @@ struct InspectReport {
                 directory.weights.files.map { file in
                     .object(JSONObject(["path": .string(file.path), "bytes": .count(Self.byteCount(file))]))
                 }),
-            "panels": panels.map {
-                .object(JSONObject(["path": .string($0.path), "bytes": .count($0.byteCount)]))
-            } ?? .null,
+            "panels": panelsJSON,
             "configuration": .object(shape.reduce(into: JSONObject()) { $0[$1.name] = $1.value }),
             "ignored_keys": .array(configuration.ignoredKeys.map { .string($0) }),
             "end_of_text_ids": .ids(directory.generationConfiguration.endOfTextIDs),

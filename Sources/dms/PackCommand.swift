@@ -9,15 +9,15 @@ struct PackCommand: ModelUsing {
         commandName: "pack",
         abstract: "Lay a model's weights out for fast products, once.",
         discussion: """
-            Writes panels.safetensors into the model's folder: the weights of its linear layers in the order in which \
+            Writes panels.dms into the model's folder: the weights of its linear layers in the order in which \
             this program multiplies them, BF16 or integers as they are. Every verb that runs the model maps that file \
-            then, in place of the weights: a batch of 8 sequences costs little more than one, and prefill is somewhat \
-            faster. Integers are used from it with --precision int8, which otherwise lays them out each time. The \
+            then, in place of the weights. With AVX-512 a batch of 8 sequences of BF16 costs little more than one, and \
+            prefill is somewhat faster; with AVX2 prefill is slower, and with AMX panels of BF16 are left alone. Integers are used from it with --precision int8, which otherwise lays them out each time. The \
             model's own files stay as they are, for this and other programs; the file takes about as much room again \
             on the disk, not in memory, and can be removed at any time.
 
               dms pack --model DIR
-              dms bench --model DIR --batches 1,8 --layout rows    without, to compare
+              dms bench --model DIR --sequences 1,8 --layout rows    without, to compare
 
             With --json: path, layers and bytes.
             """)

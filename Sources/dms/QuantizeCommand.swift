@@ -46,7 +46,7 @@ struct QuantizeCommand: ModelUsing {
             valueName: "choice"))
     var scale = ScaleChoice.search
 
-    @Flag(help: "Write panels.safetensors, too: what 'dms pack' makes of the copy.")
+    @Flag(help: "Write panels.dms, too: what 'dms pack' makes of the copy.")
     var panels = false
 
     @Option(help: "Threads that round; changes no result. (default: one per processor this process may use)")
@@ -81,7 +81,13 @@ struct QuantizeCommand: ModelUsing {
             progress.show("weights", done >> 20, of: total >> 20)
         }
         progress.finish()
-        let packed = panels ? try PackCommand.pack(output, kernels: kernels) : nil
+        let packed: PanelsWriter.Summary?
+        do {
+            packed = panels ? try PackCommand.pack(output, kernels: kernels) : nil
+        } catch {
+            Console.note("dms: \(output) is complete but for its panels, which 'dms pack --model \(output)' writes")
+            throw error
+        }
         if json {
             try Console.write(
                 JSONObject([

@@ -180,7 +180,7 @@ struct RetrofitCommand: ModelUsing {
         }
         return try LlamaModel(
             configuration: other.configuration,
-            weights: try LlamaWeights(other, precision: compute.precision, kernels: kernels), dms: nil,
+            weights: try LlamaWeights(other, precision: compute.precision, layout: .rows, kernels: kernels), dms: nil,
             precision: compute.precision, kernels: kernels)
     }
 

@@ -29,6 +29,20 @@ struct StreamBufferTests {
         #expect(try await buffer.next(atMost: .max) {}.isEmpty)
     }
 
+    @Test("what was paused stays so when more is pushed before half was read, and goes on afterwards")
+    func pausedTwice() async throws {
+        let buffer = StreamBuffer(limit: 8)
+        for id in 0..<8 { #expect(buffer.push(Self.token(id)) == (id == 7)) }
+        var calls = 0
+        _ = try await buffer.next(atMost: 2) { calls += 1 }
+        #expect(calls == 0)
+        // A step may push twice, and this one leaves fewer than are enough.
+        #expect(buffer.push(Self.token(8)))
+        _ = try await buffer.next(atMost: .max) { calls += 1 }
+        #expect(calls == 1)
+        #expect(!buffer.push(Self.token(9)))
+    }
+
     @Test("the engine is told to pause when enough waits, and once to go on when half of it was read")
     func pausing() async throws {
         let buffer = StreamBuffer(limit: 4)

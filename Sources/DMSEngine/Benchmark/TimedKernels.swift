@@ -40,6 +40,10 @@ public final class TimedKernels: InferenceKernels, @unchecked Sendable {
         try base.reserveLinear(inputs: inputs, precision: precision)
     }
 
+    public func takesPanels(_ format: WeightFormat, layout: WeightLayout) -> Bool {
+        base.takesPanels(format, layout: layout)
+    }
+
     public func arranged(
         _ weight: LinearWeight, for precision: Precision, layout: WeightLayout
     ) throws(MemoryError) -> LinearWeight {

@@ -66,8 +66,8 @@ final class StreamBuffer: Sendable {
         let (waiter, isFull) = state.withLock { state -> (Waiter?, Bool) in
             if state.ending != nil { return (nil, false) }
             state.events.append(event)
-            // Who waits for an event is about to take it.
-            state.isPaused = state.waiter == nil && state.events.count >= limit
+            // Who waits for an event is about to take it. What was paused stays so until the consumer says otherwise.
+            if state.waiter == nil, state.events.count >= limit { state.isPaused = true }
             defer { state.waiter = nil }
             return (state.waiter, state.isPaused)
         }

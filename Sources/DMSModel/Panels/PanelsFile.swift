@@ -2,15 +2,15 @@ public import DMSCheckpoint
 import DMSJSON
 import DMSTensor
 
-/// The weights of a checkpoint's linear layers once more, in panels: `panels.safetensors` beside them.
+/// The weights of a checkpoint's linear layers once more, in panels: `panels.dms` beside them.
 ///
 /// It is mapped as the weights are, so a model that uses it starts as fast, and holds no copies. Nothing is lost with it:
 /// `dms pack` writes it anew. A layer `X` is the tensor `X.weight_panels`: BF16 `[panel, pair of inputs, output, 2]`, or
 /// bytes `[panel, group of inputs, bytes of a group]` of integers, 32 outputs to a panel, the last one repeated where
 /// they end. A tied embedding is there as `lm_head`.
 public struct PanelsFile: Sendable {
-    /// The file's name.
-    public static let name = "panels.safetensors"
+    /// The file's name: not `.safetensors`, though it is one, as some programs read all of those in a folder.
+    public static let name = "panels.dms"
     static let format = "dms-panels"
     static let version = "1"
     /// Panels begin at multiples of so many bytes: a line of a cache.
@@ -27,9 +27,12 @@ public struct PanelsFile: Sendable {
         let path = directory.path + "/" + Self.name
         guard MappedFile.exists(path: path) else { return nil }
         file = try SafetensorsFile(path: path)
-        try require("format", Self.format)
-        try require("version", Self.version)
-        try require("weights_sample_sha256", WeightsSample(directory.weights).sha256)
+        let remedy = "write it anew with 'dms pack', or remove the file"
+        try require("format", Self.format, otherwise: remedy)
+        try require("version", Self.version, otherwise: remedy)
+        try require(
+            "weights_sample_sha256", WeightsSample(directory.weights).sha256,
+            otherwise: "these are panels of other weights; " + remedy)
     }
 
     /// The path, in the checkpoint's folder.
@@ -38,13 +41,12 @@ public struct PanelsFile: Sendable {
     /// Bytes of all panels.
     public var byteCount: Int { file.header.entries.last?.byteRange.upperBound ?? 0 }
 
-    private func require(_ key: String, _ value: String) throws(CheckpointError) {
+    private func require(_ key: String, _ value: String, otherwise: String) throws(CheckpointError) {
         let found = file.metadata?[key]?.stringValue
         guard found == value else {
             throw CheckpointError(
                 file: file.path, .key("__metadata__.\(key)"), found: found ?? "no value",
-                required: "\(value): these are panels of other weights; write them anew with 'dms pack', or remove the "
-                    + "file")
+                required: "\(value): \(otherwise)")
         }
     }
 

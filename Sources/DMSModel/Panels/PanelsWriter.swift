@@ -28,7 +28,8 @@ public enum PanelsWriter {
         for directory: ModelDirectory, kernels: CPUKernels, onProgress: (Int, Int) -> Void = { _, _ in }
     ) throws -> Summary {
         let path = directory.path + "/" + PanelsFile.name
-        let binder = try WeightBinder(directory, precision: .bf16, kernels: kernels, panels: nil)
+        let binder = try WeightBinder(
+            directory, precision: .bf16, layout: .rows, kernels: kernels, panels: nil)
         let layers = directory.configuration.panelLayers
         var declarations: [TensorDeclaration] = []
         var layerOfName: [String: LinearLayer] = [:]

@@ -3,7 +3,7 @@ import DMSCheckpoint
 /// A checkpoint's weights in one number that takes no time: the SHA-256 of a few bytes of every tensor, its name, type
 /// and shape among them.
 ///
-/// Other weights have another number, unless somebody has changed single bytes of a file on purpose.
+/// Weights that were trained on, or exchanged, have another number; an edit of a few rows may leave it as it was.
 struct WeightsSample {
     private static let places = 4
     private static let bytesOfPlace = 64

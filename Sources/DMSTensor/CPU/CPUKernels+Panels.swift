@@ -1,6 +1,15 @@
 import CDMSKernels
 
 extension CPUKernels {
+    /// Tiles are made of rows of BF16, so with them panels of BF16 have to be asked for.
+    public func takesPanels(_ format: WeightFormat, layout: WeightLayout) -> Bool {
+        switch layout {
+        case .rows: false
+        case .panels: format.isInPanels
+        case .stored: format.isInPanels && (format != .bfloat16Panels || instructionSet != .amx)
+        }
+    }
+
     /// Grouped integers become panels for products of integers, BF16 weights where the layout says so; everything else
     /// is used as it is.
     public func arranged(
