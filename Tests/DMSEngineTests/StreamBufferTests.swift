@@ -32,7 +32,7 @@ struct StreamBufferTests {
     @Test("what was paused stays so when more is pushed before half was read, and goes on afterwards")
     func pausedTwice() async throws {
         let buffer = StreamBuffer(limit: 8)
-        for id in 0..<8 { #expect(buffer.push(Self.token(id)) == (id == 7)) }
+        for id in Int32(0)..<8 { #expect(buffer.push(Self.token(id)) == (id == 7)) }
         var calls = 0
         _ = try await buffer.next(atMost: 2) { calls += 1 }
         #expect(calls == 0)
