@@ -114,65 +114,59 @@ static void dms_prepare_task(void *info, size_t index, size_t worker) {
 
 // MARK: Outputs
 
-// Some rows times some outputs of one layer.
-typedef struct dms_region {
-    const dms_linear_output *output;
-    size_t first_row, rows;  // within the pass
-    size_t first, end;       // outputs
-    size_t row_bytes;        // of weights, from output to output
-    size_t block_bytes;      // and from block to block of inputs
-} dms_region;
+// A task's region, and how its weights lie.
+typedef struct dms_part {
+    dms_region at;
+    size_t row_bytes;    // of weights, from output to output
+    size_t block_bytes;  // and from block to block of inputs
+} dms_part;
 
-// Consecutive tasks take the same outputs for successive rows: weights come from memory once.
-static dms_region dms_region_at(const dms_linear_pass *pass, size_t index) {
-    dms_outputs outputs = dms_chunk_at(pass->args, pass->chunk, index / pass->row_blocks);
-    dms_region region = {.output = outputs.output, .first = outputs.first, .end = outputs.end};
-    region.first_row = index % pass->row_blocks * pass->rows_per_block;
-    region.rows = DMS_MIN(pass->rows_per_block, pass->rows - region.first_row);
-    region.row_bytes = dms_weight_bytes(region.output->weight_type, pass->args->in_features);
-    region.block_bytes = dms_weight_bytes(region.output->weight_type, pass->path->block);
-    return region;
+static dms_part dms_part_at(const dms_linear_pass *pass, size_t index) {
+    dms_part part = {.at = dms_region_at(pass->args, pass->chunk, pass->rows, pass->rows_per_block, index)};
+    part.row_bytes = dms_weight_bytes(part.at.output->weight_type, pass->args->in_features);
+    part.block_bytes = dms_weight_bytes(part.at.output->weight_type, pass->path->block);
+    return part;
 }
 
 // The weights of up to pass->outputs outputs from `n` on, in one block of inputs.
-static void dms_point_weights(const dms_linear_pass *pass, const dms_region *region, size_t n, size_t block,
+static void dms_point_weights(const dms_linear_pass *pass, const dms_part *part, size_t n, size_t block,
                               const char **weights) {
-    const char *first = (const char *)region->output->weight + block * region->block_bytes;
-    for (size_t i = 0; i < pass->outputs; ++i) weights[i] = first + DMS_MIN(n + i, region->end - 1) * region->row_bytes;
+    const char *first = (const char *)part->at.output->weight + block * part->block_bytes;
+    for (size_t i = 0; i < pass->outputs; ++i) weights[i] = first + DMS_MIN(n + i, part->at.end - 1) * part->row_bytes;
 }
 
 // Their scales.
-static void dms_point_scales(const dms_linear_pass *pass, const dms_region *region, size_t n, size_t block,
+static void dms_point_scales(const dms_linear_pass *pass, const dms_part *part, size_t n, size_t block,
                              dms_panel *panel) {
-    const dms_linear_output *output = region->output;
+    const dms_linear_output *output = part->at.output;
     panel->group = output->group;
     for (size_t i = 0; i < pass->outputs; ++i) {
-        size_t row = DMS_MIN(n + i, region->end - 1);
+        size_t row = DMS_MIN(n + i, part->at.end - 1);
         size_t first = row * pass->args->in_features + block * pass->path->block;
         panel->scales[i] = output->scales + first / output->group;
     }
 }
 
 // The panel of outputs from `n` on, in one block of inputs.
-static void dms_run_panel(const dms_linear_pass *pass, const dms_region *region, size_t n, size_t index, float *sums,
+static void dms_run_panel(const dms_linear_pass *pass, const dms_part *part, size_t n, size_t index, float *sums,
                           dms_panel *panel) {
     const dms_linear_path *path = pass->path;
-    const dms_linear_output *output = region->output;
+    const dms_linear_output *output = part->at.output;
     dms_input_block block = dms_block_at(pass, index);
-    panel->x = block.prepared + region->first_row * block.stride * path->element_size;
+    panel->x = block.prepared + part->at.first_row * block.stride * path->element_size;
     panel->x_stride = block.stride;
-    panel->rows = region->rows;
+    panel->rows = part->at.rows;
     panel->depth = block.depth;
     panel->outputs = pass->outputs;
-    panel->width = DMS_MIN(pass->outputs, region->end - n);
+    panel->width = DMS_MIN(pass->outputs, part->at.end - n);
     panel->sums = sums;
     panel->begins = index == 0;
     panel->ends = index + 1 == pass->blocks;
-    panel->y = output->y + (pass->first_row + region->first_row) * output->y_stride + n;
+    panel->y = output->y + (pass->first_row + part->at.first_row) * output->y_stride + n;
     panel->y_stride = output->y_stride;
     panel->bias = output->bias ? output->bias + n : NULL;
     panel->adds = output->accumulate;
-    if (dms_is_grouped(output->weight_type)) dms_point_scales(pass, region, n, index, panel);
+    if (dms_is_grouped(output->weight_type)) dms_point_scales(pass, part, n, index, panel);
     path->panel[output->weight_type](panel);
 }
 
@@ -189,50 +183,50 @@ static void dms_advance(const dms_linear_pass *pass, dms_step *step) {
 
 // Few rows: panel after panel with all its blocks, as weights lie in memory, which is fetched some steps ahead: a step
 // takes less time than memory needs to answer.
-static void dms_sweep(const dms_linear_pass *pass, const dms_region *region) {
+static void dms_sweep(const dms_linear_pass *pass, const dms_part *part) {
     _Alignas(DMS_CACHE_LINE) float sums[DMS_ROWS_OF_ONE_SWEEP * DMS_PANEL_OUTPUTS_MAX * DMS_LANES_MAX];
     const size_t size = pass->outputs * sizeof(const char *);
     const char *ahead[DMS_STEPS_AHEAD][DMS_PANEL_OUTPUTS_MAX];
-    dms_step next = {region->first, 0}, step = next;
+    dms_step next = {part->at.first, 0}, step = next;
     for (size_t i = 0; i < DMS_STEPS_AHEAD; ++i, dms_advance(pass, &next)) {
-        dms_point_weights(pass, region, next.n, next.block, ahead[i]);
+        dms_point_weights(pass, part, next.n, next.block, ahead[i]);
     }
     dms_panel panel = {0};
-    for (size_t slot = 0; step.n < region->end; slot = (slot + 1) % DMS_STEPS_AHEAD) {
+    for (size_t slot = 0; step.n < part->at.end; slot = (slot + 1) % DMS_STEPS_AHEAD) {
         memcpy(panel.weights, ahead[slot], size);
         // Behind the last output these are its weights again.
-        dms_point_weights(pass, region, next.n, next.block, ahead[slot]);
+        dms_point_weights(pass, part, next.n, next.block, ahead[slot]);
         memcpy(panel.next, ahead[slot], size);
-        dms_run_panel(pass, region, step.n, step.block, sums, &panel);
+        dms_run_panel(pass, part, step.n, step.block, sums, &panel);
         dms_advance(pass, &step);
         dms_advance(pass, &next);
     }
 }
 
 // Many rows: block after block, so that its inputs stay in the cache.
-static void dms_blocks(const dms_linear_pass *pass, const dms_region *region, float *sums) {
+static void dms_blocks(const dms_linear_pass *pass, const dms_part *part, float *sums) {
     dms_panel panel = {0};
     for (size_t b = 0; b < pass->blocks; ++b) {
-        dms_point_weights(pass, region, region->first, b, panel.next);
-        for (size_t n = region->first; n < region->end; n += pass->outputs) {
+        dms_point_weights(pass, part, part->at.first, b, panel.next);
+        for (size_t n = part->at.first; n < part->at.end; n += pass->outputs) {
             memcpy(panel.weights, panel.next, sizeof panel.weights);
-            if (n + pass->outputs < region->end) {
-                dms_point_weights(pass, region, n + pass->outputs, b, panel.next);
+            if (n + pass->outputs < part->at.end) {
+                dms_point_weights(pass, part, n + pass->outputs, b, panel.next);
             } else if (b + 1 < pass->blocks) {
-                dms_point_weights(pass, region, region->first, b + 1, panel.next);
+                dms_point_weights(pass, part, part->at.first, b + 1, panel.next);
             }
-            dms_run_panel(pass, region, n, b, sums + (n - region->first) * region->rows * pass->path->sums, &panel);
+            dms_run_panel(pass, part, n, b, sums + (n - part->at.first) * part->at.rows * pass->path->sums, &panel);
         }
     }
 }
 
 static void dms_linear_task(void *info, size_t index, size_t worker) {
     const dms_linear_pass *pass = info;
-    dms_region region = dms_region_at(pass, index);
+    dms_part part = dms_part_at(pass, index);
     if (pass->rows <= DMS_ROWS_OF_ONE_SWEEP) {
-        dms_sweep(pass, &region);
+        dms_sweep(pass, &part);
     } else {
-        dms_blocks(pass, &region, pass->sums + worker * pass->thread_sums);
+        dms_blocks(pass, &part, pass->sums + worker * pass->thread_sums);
     }
 }
 
@@ -250,11 +244,16 @@ size_t dms_chunk_count(const dms_linear_args *args, size_t chunk) {
     return chunks;
 }
 
-dms_outputs dms_chunk_at(const dms_linear_args *args, size_t chunk, size_t index) {
+dms_region dms_region_at(const dms_linear_args *args, size_t chunk, size_t rows, size_t rows_per_task, size_t index) {
+    const size_t row_blocks = dms_ceiling_divide(rows, rows_per_task);
     const dms_linear_output *output = args->outputs;
-    for (size_t chunks; index >= (chunks = dms_ceiling_divide(output->out_features, chunk)); ++output) index -= chunks;
-    size_t first = index * chunk;
-    return (dms_outputs){output, first, DMS_MIN(first + chunk, output->out_features)};
+    size_t chunks, left = index / row_blocks, first_row = index % row_blocks * rows_per_task;
+    for (; left >= (chunks = dms_ceiling_divide(output->out_features, chunk)); ++output) left -= chunks;
+    return (dms_region){.output = output,
+                        .first = left * chunk,
+                        .end = DMS_MIN((left + 1) * chunk, output->out_features),
+                        .first_row = first_row,
+                        .rows = DMS_MIN(rows_per_task, rows - first_row)};
 }
 
 int dms_is_little(const dms_linear_args *args, size_t rows) {

@@ -77,15 +77,18 @@ extern const dms_linear_kernels dms_linear_avx512_bf16;
 extern const dms_linear_kernels dms_linear_amx;
 extern const dms_linear_kernels dms_linear_portable_tiles;
 
-// How both drivers divide the outputs of a call: each layer into chunks of so many outputs, one after the other.
-typedef struct dms_outputs {
+// How the drivers divide the outputs of a call: each layer into chunks of so many outputs, one after the other.
+// A task has one of them, and some rows.
+typedef struct dms_region {
     const dms_linear_output *output;
-    size_t first, end;
-} dms_outputs;
+    size_t first, end;       // outputs
+    size_t first_row, rows;  // of a pass
+} dms_region;
 
 size_t dms_all_outputs(const dms_linear_args *args);
 size_t dms_chunk_count(const dms_linear_args *args, size_t chunk);
-dms_outputs dms_chunk_at(const dms_linear_args *args, size_t chunk, size_t index);
+// Consecutive tasks take the same outputs for successive rows: weights come from memory once.
+dms_region dms_region_at(const dms_linear_args *args, size_t chunk, size_t rows, size_t rows_per_task, size_t index);
 // Little work takes less time than waking a thread.
 int dms_is_little(const dms_linear_args *args, size_t rows);
 void dms_run_tasks(dms_context *context, int serial, size_t count, dms_task task, void *info);

@@ -4,8 +4,8 @@
 // group are summed as integers, exactly; the sums of groups are then added as floats from first to last. So no order
 // within a group can change a bit: a row is the same in every batch, and on every processor.
 //
-// Of each group a panel has the outputs' scales in BF16, then their codes: of 8 bits [inputs / 4][outputs][4 inputs]; of
-// 4 bits [inputs / 8][outputs][4 bytes], where a byte has one of the first four of eight inputs in its low half and the
+// Of each group a panel has the outputs' scales in BF16, then their codes: of 8 bits [inputs / 4][outputs][4 inputs];
+// of 4 bits [inputs / 8][outputs][4 bytes], where a byte has one of the first four of eight inputs in its low half and the
 // one four later in its high half.
 #ifndef DMS_LINEAR_INT8_H
 #define DMS_LINEAR_INT8_H
@@ -32,7 +32,7 @@ static inline int32_t dms_int8_offset(int32_t bits) { return 1 << (bits - 1); }
 // Inputs are rounded so: scale = largest magnitude / 127, code = input * (127 / largest magnitude), each operation
 // rounded to FP32, the last to the nearest integer, ties to even. A group whose largest magnitude is below 2^-96 counts
 // as zeros; one with an infinity or NaN gets the scale NaN.
-#define DMS_INT8_PANELS .element_size = 1, .block = 18432, .rows_per_task = 512, .few_rows = 32
+#define DMS_INT8_PANELS .element_size = 1, .block = 18432, .rows_per_task = 512
 
 extern const dms_panels_kernels dms_int8_kernels_portable;
 #if defined(DMS_X86)

@@ -6,7 +6,7 @@
 
 enum {
     // Half a panel at a time: eight of the sixteen registers are sums.
-    DMS_INT8_ROWS = 4,
+    DMS_PANELS_ROWS = 4,
     DMS_INT8_HALF = DMS_PANELS_OUTPUTS / 2,
     DMS_INT8_VECTORS = DMS_INT8_HALF / VF_LANES,
     DMS_INT8_VECTOR_BYTES = VF_LANES * DMS_INT8_STEP,
@@ -40,7 +40,7 @@ DMS_FN void add_group(const int bits, const size_t count, const size_t half, con
                       size_t group, const uint8_t *packed, const int8_t *x, float *sums) {
     const size_t step = DMS_INT8_STEP * (8 / (size_t)bits);
     const uint16_t *scales = (const uint16_t *)packed + half * DMS_INT8_HALF;
-    __m256i products[DMS_INT8_ROWS][DMS_INT8_VECTORS];
+    __m256i products[DMS_PANELS_ROWS][DMS_INT8_VECTORS];
     for (size_t m = 0; m < count; ++m) {
         int32_t offset = bits == 8 && DMS_INT8_TAKES_OFFSET ? 0 : dms_int8_offset(bits);
         int32_t start = -offset * rows->sums[at + m * rows->group_stride];
@@ -79,18 +79,7 @@ DMS_FN void multiply_rows(const int bits, const size_t count, const dms_panels_b
     }
 }
 
-DMS_FN void multiply_all(const int bits, const dms_panels_block *block, const dms_panels_rows *rows, float *sums) {
-    for (size_t row = 0; row < rows->count;) {
-        const size_t count = dms_panels_tile_rows(rows->count - row, DMS_INT8_ROWS);
-        switch (count) {
-        case 1: multiply_rows(bits, 1, block, rows, row, sums); break;
-        case 2: multiply_rows(bits, 2, block, rows, row, sums); break;
-        case 3: multiply_rows(bits, 3, block, rows, row, sums); break;
-        default: multiply_rows(bits, DMS_INT8_ROWS, block, rows, row, sums); break;
-        }
-        row += count;
-    }
-}
+#include "dms_panels_tiles.h"
 
 DMS_TARGET static void multiply(const dms_panels_block *block, const dms_panels_rows *rows, float *sums) {
     if (block->bits == 8) {

@@ -17,7 +17,7 @@
 
 enum {
     // 24 of the 32 registers are sums: twelve of integers, twelve of floats.
-    DMS_INT8_ROWS = 6,
+    DMS_PANELS_ROWS = 6,
     DMS_INT8_VECTORS = DMS_PANELS_OUTPUTS / VF_LANES,
 };
 
@@ -101,7 +101,7 @@ DMS_FN void multiply_rows(const int bits, const size_t count, const dms_panels_b
     const int alone = count == rows->count;
     const uint8_t *packed = block->groups;
     const int8_t *x = (const int8_t *)rows->inputs + first * rows->stride;
-    vf totals[DMS_INT8_ROWS][DMS_INT8_VECTORS];
+    vf totals[DMS_PANELS_ROWS][DMS_INT8_VECTORS];
     sums += first * DMS_PANELS_OUTPUTS;
     for (size_t m = 0; m < count; ++m) {
         for (size_t v = 0; v < DMS_INT8_VECTORS; ++v) {
@@ -111,7 +111,7 @@ DMS_FN void multiply_rows(const int bits, const size_t count, const dms_panels_b
     for (size_t g = 0; g < block->count; ++g) {
         const size_t at = first * rows->group_stride + g;
         const uint8_t *scales = packed;
-        __m512i products[DMS_INT8_ROWS][DMS_INT8_VECTORS];
+        __m512i products[DMS_PANELS_ROWS][DMS_INT8_VECTORS];
         for (size_t m = 0; m < count; ++m) {
             __m512i start = _mm512_set1_epi32(-dms_int8_offset(bits) * rows->sums[at + m * rows->group_stride]);
             for (size_t v = 0; v < DMS_INT8_VECTORS; ++v) products[m][v] = start;
@@ -139,20 +139,7 @@ DMS_FN void multiply_rows(const int bits, const size_t count, const dms_panels_b
     }
 }
 
-DMS_FN void multiply_all(const int bits, const dms_panels_block *block, const dms_panels_rows *rows, float *sums) {
-    for (size_t row = 0; row < rows->count;) {
-        const size_t count = dms_panels_tile_rows(rows->count - row, DMS_INT8_ROWS);
-        switch (count) {
-        case 1: multiply_rows(bits, 1, block, rows, row, sums); break;
-        case 2: multiply_rows(bits, 2, block, rows, row, sums); break;
-        case 3: multiply_rows(bits, 3, block, rows, row, sums); break;
-        case 4: multiply_rows(bits, 4, block, rows, row, sums); break;
-        case 5: multiply_rows(bits, 5, block, rows, row, sums); break;
-        default: multiply_rows(bits, DMS_INT8_ROWS, block, rows, row, sums); break;
-        }
-        row += count;
-    }
-}
+#include "dms_panels_tiles.h"
 
 DMS_TARGET static void multiply(const dms_panels_block *block, const dms_panels_rows *rows, float *sums) {
     if (block->bits == 8) {

@@ -5,10 +5,11 @@
 #include "dms_arena.h"
 
 enum {
-    // Rows rounded at a time, which bounds the scratch memory of a long call.
+    // Rows prepared at a time, which bounds the scratch memory of a long call.
     DMS_ROWS_PER_PASS = 1024,
     // Panels of a task at most where rows are many; few rows take as long a stretch of weights as threads leave them.
     DMS_PANELS_PER_TASK = 8,
+    DMS_FEW_ROWS = 32,
     // Tasks for each thread, so that threads finish together.
     DMS_TASKS_PER_THREAD = 4,
     // Inputs prepared by one task.
@@ -98,22 +99,7 @@ static void prepare_rows(void *info, size_t index, size_t worker) {
 
 // MARK: Outputs
 
-// Some rows times some outputs of one layer. Consecutive tasks take the same outputs for successive rows.
-typedef struct {
-    const dms_linear_output *output;
-    size_t first_row, rows;
-    size_t first, end;
-} region_t;
-
-static region_t region_at(const panels_pass_t *pass, size_t index) {
-    dms_outputs outputs = dms_chunk_at(pass->args, pass->chunk, index / pass->row_blocks);
-    region_t region = {.output = outputs.output, .first = outputs.first, .end = outputs.end};
-    region.first_row = index % pass->row_blocks * pass->rows_per_block;
-    region.rows = DMS_MIN(pass->rows_per_block, pass->rows - region.first_row);
-    return region;
-}
-
-static void finish_panel(const panels_pass_t *pass, const region_t *region, size_t n, const float *sums) {
+static void finish_panel(const panels_pass_t *pass, const dms_region *region, size_t n, const float *sums) {
     const dms_linear_output *output = region->output;
     size_t width = DMS_MIN((size_t)DMS_PANELS_OUTPUTS, region->end - n);
     for (size_t row = 0; row < region->rows; ++row, sums += DMS_PANELS_OUTPUTS) {
@@ -129,7 +115,7 @@ static void finish_panel(const panels_pass_t *pass, const region_t *region, size
     }
 }
 
-static dms_panels_rows rows_of(const panels_pass_t *pass, const region_t *region, size_t group) {
+static dms_panels_rows rows_of(const panels_pass_t *pass, const dms_region *region, size_t group) {
     const size_t first = region->first_row * pass->stride + group * pass->group;
     dms_panels_rows rows = {.inputs = pass->inputs + first * pass->kernels->element_size,
                             .stride = pass->stride,
@@ -143,7 +129,7 @@ static dms_panels_rows rows_of(const panels_pass_t *pass, const region_t *region
 }
 
 // The panel of outputs from `n` on: block after block of inputs, each for all rows.
-static void run_panel(const panels_pass_t *pass, const region_t *region, size_t n, float *sums) {
+static void run_panel(const panels_pass_t *pass, const dms_region *region, size_t n, float *sums) {
     const size_t panel_bytes = pass->groups * pass->group_bytes, most = pass->block;
     const uint8_t *panels = region->output->weight;
     const uint8_t *panel = panels + n / DMS_PANELS_OUTPUTS * panel_bytes;
@@ -151,9 +137,9 @@ static void run_panel(const panels_pass_t *pass, const region_t *region, size_t 
     memset(sums, 0, region->rows * DMS_PANELS_OUTPUTS * sizeof(float));
     for (size_t g = 0; g < pass->groups; g += most) {
         dms_panels_block block = {.groups = panel + g * pass->group_bytes,
-                                .count = DMS_MIN(most, pass->groups - g),
-                                .group = pass->group,
-                                .bits = pass->bits};
+                                  .count = DMS_MIN(most, pass->groups - g),
+                                  .group = pass->group,
+                                  .bits = pass->bits};
         // Always as far ahead: the last block of a panel may be short.
         size_t left = (size_t)(end - block.groups), ahead = DMS_MIN(most * pass->group_bytes, left);
         block.next = block.groups + ahead;
@@ -166,7 +152,7 @@ static void run_panel(const panels_pass_t *pass, const region_t *region, size_t 
 
 static void run_region(void *info, size_t index, size_t worker) {
     const panels_pass_t *pass = info;
-    region_t region = region_at(pass, index);
+    dms_region region = dms_region_at(pass->args, pass->chunk, pass->rows, pass->rows_per_block, index);
     float *sums = (float *)(pass->workers + worker * pass->worker_bytes);
     for (size_t n = region.first; n < region.end; n += DMS_PANELS_OUTPUTS) run_panel(pass, &region, n, sums);
 }
@@ -179,7 +165,7 @@ static void divide(panels_pass_t *pass, size_t outputs, size_t threads) {
     pass->rows_per_prepare = DMS_MAX((size_t)1, DMS_PREPARE_ELEMENTS / DMS_MAX(pass->args->in_features, (size_t)1));
     size_t share = dms_ceiling_divide(outputs * pass->row_blocks, threads * DMS_TASKS_PER_THREAD);
     size_t chunk = dms_round_up(DMS_MAX(share, (size_t)1), DMS_PANELS_OUTPUTS);
-    size_t widest = pass->rows <= pass->kernels->few_rows ? SIZE_MAX : (size_t)DMS_PANELS_PER_TASK * DMS_PANELS_OUTPUTS;
+    size_t widest = pass->rows <= DMS_FEW_ROWS ? SIZE_MAX : (size_t)DMS_PANELS_PER_TASK * DMS_PANELS_OUTPUTS;
     pass->chunk = DMS_MIN(chunk, widest);
 }
 
@@ -195,7 +181,8 @@ static panels_pass_t pass_of(const dms_context *context, dms_dtype type, dms_pre
                              size_t in_features) {
     panels_pass_t pass = {.is_integers = type != DMS_PANELS_BF16, .group = group};
     // Only integers are multiplied as such.
-    pass.kernels = context->panels[pass.is_integers || precision == DMS_PRECISION_FP32 ? precision : DMS_PRECISION_BF16];
+    if (!pass.is_integers && precision == DMS_PRECISION_INT8) precision = DMS_PRECISION_BF16;
+    pass.kernels = context->panels[precision];
     pass.bits = type == DMS_PANELS_BF16 ? 16 : type == DMS_PANELS_INT8 ? 8 : 4;
     pass.groups = dms_ceiling_divide(in_features, group);
     pass.group_bytes = pass.is_integers ? dms_int8_group_bytes(pass.bits, group) : (size_t)DMS_PANELS_PAIR_BYTES;

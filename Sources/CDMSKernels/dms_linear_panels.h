@@ -15,7 +15,6 @@ enum {
     // How far ahead of its products a tile that is the only one fetches weights, line by line: requests that come
     // evenly keep memory busiest.
     DMS_PANELS_AHEAD = 4096,
-    DMS_PANELS_OUTPUTS = 32,
     DMS_PANELS_PAIR = 2,
     DMS_PANELS_PAIR_BYTES = 2 * DMS_PANELS_PAIR * DMS_PANELS_OUTPUTS,
 };
@@ -51,7 +50,6 @@ struct dms_panels_kernels {
     size_t element_size;   // of prepared inputs
     size_t block;          // bytes of a panel that are taken at a time, or a group
     size_t rows_per_task;  // a block of weights is used for so many while their inputs stay in the second-level cache
-    size_t few_rows;       // at most so many take as long a stretch of weights as threads leave them
     // Makes whole groups of a row's inputs, zeros behind; scales and sums are for integers.
     void (*prepare)(const float *x, size_t inputs, size_t group, void *prepared, float *scales, int32_t *sums);
     // Adds a block's products to sums [row][DMS_PANELS_OUTPUTS].

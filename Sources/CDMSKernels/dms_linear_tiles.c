@@ -44,22 +44,6 @@ static void dms_prepare_group(void *info, size_t index, size_t worker) {
 
 // MARK: Outputs
 
-// Some groups of rows times some outputs of one layer.
-typedef struct dms_tile_region {
-    const dms_linear_output *output;
-    size_t first_group, groups;
-    size_t first, end;
-} dms_tile_region;
-
-// Consecutive tasks take the same outputs for successive rows: weights come from memory once.
-static dms_tile_region dms_tile_region_at(const dms_tile_pass *pass, size_t index) {
-    dms_outputs outputs = dms_chunk_at(pass->args, pass->chunk, index / pass->group_blocks);
-    dms_tile_region region = {.output = outputs.output, .first = outputs.first, .end = outputs.end};
-    region.first_group = index % pass->group_blocks * pass->groups_per_task;
-    region.groups = DMS_MIN(pass->groups_per_task, pass->groups - region.first_group);
-    return region;
-}
-
 // Where a block of outputs from `n` on begins to read: outputs that exist, if there are as many as a tile has.
 static size_t dms_first_of_block(const dms_linear_output *output, size_t n) {
     return n + DMS_TILE <= output->out_features ? n
@@ -71,10 +55,10 @@ static const uint16_t *dms_weights_at(const dms_tile_pass *pass, const dms_linea
     return (const uint16_t *)output->weight + n * pass->args->in_features;
 }
 
-static void dms_finish_panel(const dms_tile_pass *pass, const dms_tile_region *region, size_t n, const float *sums) {
+static void dms_finish_panel(const dms_tile_pass *pass, const dms_region *region, size_t n, const float *sums) {
     const dms_linear_output *output = region->output;
-    for (size_t g = 0; g < region->groups; ++g) {
-        size_t row = (region->first_group + g) * DMS_TILE;
+    for (size_t g = 0; g < region->rows; ++g) {
+        size_t row = (region->first_row + g) * DMS_TILE;
         size_t rows = DMS_MIN(pass->rows - row, (size_t)DMS_TILE);
         for (size_t b = 0; b < DMS_TILE_OUTPUT_BLOCKS && n + b * DMS_TILE < region->end; ++b) {
             size_t begin = n + b * DMS_TILE, from = dms_first_of_block(output, begin);
@@ -86,14 +70,14 @@ static void dms_finish_panel(const dms_tile_pass *pass, const dms_tile_region *r
     }
 }
 
-static void dms_run_tile_panel(const dms_tile_pass *pass, const dms_tile_region *region, size_t n, float *sums) {
+static void dms_run_tile_panel(const dms_tile_pass *pass, const dms_region *region, size_t n, float *sums) {
     const dms_linear_output *output = region->output;
     const size_t in_features = pass->args->in_features;
     dms_tile_panel panel = {
         .outputs = DMS_MIN(output->out_features, (size_t)DMS_TILE),
         .in_features = in_features,
         .group_elements = pass->group_elements,
-        .groups = region->groups,
+        .groups = region->rows,
         .sums = sums,
     };
     size_t firsts[DMS_TILE_OUTPUT_BLOCKS];
@@ -102,8 +86,8 @@ static void dms_run_tile_panel(const dms_tile_pass *pass, const dms_tile_region 
         size_t begin = n + b * DMS_TILE;
         firsts[b] = dms_first_of_block(output, begin < region->end ? begin : n);
     }
-    const uint16_t *rows = pass->prepared + region->first_group * pass->group_elements;
-    size_t block = region->groups <= DMS_GROUPS_OF_ONE_SWEEP ? DMS_MAX(in_features, (size_t)1) : DMS_INPUTS_PER_BLOCK;
+    const uint16_t *rows = pass->prepared + region->first_row * pass->group_elements;
+    size_t block = region->rows <= DMS_GROUPS_OF_ONE_SWEEP ? DMS_MAX(in_features, (size_t)1) : DMS_INPUTS_PER_BLOCK;
     size_t blocks = DMS_MAX(dms_ceiling_divide(in_features, block), (size_t)1);
     size_t next = DMS_MIN(n + DMS_TILE_PANEL, region->end);
     const char *fetch = (const char *)dms_weights_at(pass, output, next);
@@ -126,7 +110,8 @@ static void dms_run_tile_panel(const dms_tile_pass *pass, const dms_tile_region 
 
 static void dms_tile_task(void *info, size_t index, size_t worker) {
     const dms_tile_pass *pass = info;
-    dms_tile_region region = dms_tile_region_at(pass, index);
+    // Its rows are groups of them.
+    dms_region region = dms_region_at(pass->args, pass->chunk, pass->groups, pass->groups_per_task, index);
     pass->kernels->begin();
     for (size_t n = region.first; n < region.end; n += DMS_TILE_PANEL) {
         dms_run_tile_panel(pass, &region, n, pass->sums + worker * DMS_GROUPS_PER_TASK * DMS_SUMS_OF_GROUP);

@@ -114,25 +114,9 @@ DMS_FN void multiply_rows(const int pairs, const size_t count, const dms_panels_
     }
 }
 
-#define DMS_PANELS_CASES(CASE) \
-    CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
-#define DMS_PANELS_CASE(count)                                                                                         \
-    case count:                                                                                                        \
-        if (count <= DMS_PANELS_ROWS) multiply_rows(pairs, count, block, rows, row, sums);                             \
-        break;
+#include "dms_panels_tiles.h"
 
-DMS_FN void multiply_all(const int pairs, const dms_panels_block *block, const dms_panels_rows *rows, float *sums) {
-    for (size_t row = 0; row < rows->count;) {
-        const size_t count = dms_panels_tile_rows(rows->count - row, DMS_PANELS_ROWS);
-        switch (count) {
-            DMS_PANELS_CASES(DMS_PANELS_CASE)
-        default: break;
-        }
-        row += count;
-    }
-}
-
-#define DMS_PANELS_OF_PAIRS .block = 16384, .rows_per_task = 256, .few_rows = 32
+#define DMS_PANELS_OF_PAIRS .block = 16384, .rows_per_task = 256
 
 #ifndef DMS_DOT_PAIRS
 

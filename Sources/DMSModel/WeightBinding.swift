@@ -22,7 +22,7 @@ extension LlamaWeights {
         let configuration = directory.configuration
         let hidden = configuration.hiddenSize
         let embedding = try binder.matrix(
-            "model.embed_tokens", outputs: configuration.vocabularySize, inputs: hidden)
+            LlamaTensorName.embeddingLayer, outputs: configuration.vocabularySize, inputs: hidden)
         let head =
             try binder.head(outputs: configuration.vocabularySize, inputs: hidden) ?? embedding
         let layers = try (0..<configuration.layerCount).map { try binder.layer($0) }
@@ -110,12 +110,10 @@ struct WeightBinder {
     /// The head's weight; `nil` where that is the embedding as it is.
     func head(outputs: Int, inputs: Int) throws -> LinearWeight? {
         if directory.configuration.tiesEmbeddings {
-            guard panels != nil, try usesPanels(of: Self.head) else { return nil }
+            guard panels != nil, try usesPanels(of: LlamaTensorName.headLayer) else { return nil }
         }
-        return try linear(Self.head, outputs: outputs, inputs: inputs)
+        return try linear(LlamaTensorName.headLayer, outputs: outputs, inputs: inputs)
     }
-
-    private static let head = String(LlamaTensorName.outputHead.dropLast(".weight".count))
 
     /// Panels of floats are BF16, which is what FP32 precision wants only where the checkpoint has BF16, too.
     private func usesPanels(of name: String) throws -> Bool {
@@ -131,8 +129,8 @@ struct WeightBinder {
 
     /// The layer as the checkpoint calls it: a tied head is the embedding.
     private func stored(_ name: String) -> String {
-        guard directory.configuration.tiesEmbeddings, name == Self.head else { return name }
-        return String(LlamaTensorName.embedding.dropLast(".weight".count))
+        guard directory.configuration.tiesEmbeddings, name == LlamaTensorName.headLayer else { return name }
+        return LlamaTensorName.embeddingLayer
     }
 
     /// A weight as the checkpoint has it.

@@ -44,7 +44,9 @@ public struct QuantizationPlan: Sendable {
         }
         self.configuration = configuration
         let scheme = WeightQuantization.Scheme(bits: format.type.bitWidth, groupSize: format.groupSize)
-        var named = [Self.head: WeightQuantization.Scheme(bits: head.bitWidth, groupSize: format.groupSize)]
+        var named = [
+            LlamaTensorName.headLayer: WeightQuantization.Scheme(bits: head.bitWidth, groupSize: format.groupSize)
+        ]
         if gates == .borrowedQueryChannel {
             for layer in 0..<configuration.layerCount {
                 let name = LlamaTensorName.layer(layer, "self_attn.q_proj")
@@ -56,9 +58,6 @@ public struct QuantizationPlan: Sendable {
         quantization = WeightQuantization(
             linear: scheme, named: named.filter { $0.value != scheme }, ignored: Set(adapters))
     }
-
-    /// The head's name without `.weight`.
-    static let head = String(LlamaTensorName.outputHead.dropLast(".weight".count))
 
     /// The layer that a tensor of the source becomes, if it becomes integers.
     func layer(of tensor: MappedTensor) -> (name: String, format: GroupedFormat)? {

@@ -77,9 +77,9 @@ struct ShardWriter {
             }
             add(tensor.name, tensor.dtype, tensor.shape, .copy(tensor))
             if plan.configuration.tiesEmbeddings, tensor.name == LlamaTensorName.embedding,
-                let scheme = plan.quantization.scheme(of: QuantizationPlan.head)
+                let scheme = plan.quantization.scheme(of: LlamaTensorName.headLayer)
             {
-                try addLayer(QuantizationPlan.head, tensor, GroupedFormat(scheme))
+                try addLayer(LlamaTensorName.headLayer, tensor, GroupedFormat(scheme))
             }
         }
         return (declarations, contents)

@@ -102,6 +102,9 @@ public protocol InferenceKernels: AnyObject, Sendable {
 }
 
 extension InferenceKernels {
+    /// None, for a backend that multiplies rows.
+    public func takesPanels(_ format: WeightFormat, layout: WeightLayout) -> Bool { false }
+
     /// One after the other, for a backend without threads on the host.
     public func forEach(_ count: Int, _ body: @Sendable (Int) -> Void) {
         for index in 0..<count { body(index) }
@@ -121,8 +124,4 @@ extension InferenceKernels {
     public func linear(_ input: MatrixView, precision: Precision, _ first: LinearTask, _ second: LinearTask) {
         linear(input, precision: precision, first, second, nil)
     }
-}
-
-extension InferenceKernels {
-    public func takesPanels(_ format: WeightFormat, layout: WeightLayout) -> Bool { false }
 }

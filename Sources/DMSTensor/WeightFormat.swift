@@ -49,7 +49,7 @@ public enum WeightFormat: Sendable, Hashable {
     }
 
     /// The outputs of a panel, which is the unit that panels are laid out, stored and read in.
-    public static let panelOutputs = 32
+    public static let panelOutputs = DMS_PANELS_OUTPUTS
 
     /// Whether it is one of panels.
     public var isInPanels: Bool {

@@ -28,9 +28,7 @@ struct ComputeOptions: ParsableArguments {
             Console.note(
                 "dms: warning: --precision int8 has no kernel of its own for this processor; bf16 may be faster")
         }
-        if let threads, !(1...1024).contains(threads) {
-            throw ValidationError("--threads: found \(threads), required 1 to 1024")
-        }
+        try ThreadsOption.validate(threads)
     }
 }
 

@@ -25,26 +25,18 @@ struct PackCommand: ModelUsing {
     @Option(help: HubOptions.help("The model"))
     var model: String
 
-    @Option(help: "Threads that lay out; changes no result. (default: one per processor this process may use)")
-    var threads: Int?
-
+    @OptionGroup var threads: ThreadsOption
     @OptionGroup var hub: HubOptions
 
     @Flag(help: "Print one JSON object.")
     var json = false
-
-    func validate() throws {
-        if let threads, !(1...1024).contains(threads) {
-            throw ValidationError("--threads: found \(threads), required 1 to 1024")
-        }
-    }
 
     mutating func resolveModels(_ folder: (String) throws -> String) throws {
         model = try folder(model)
     }
 
     func run() throws {
-        let summary = try PackCommand.pack(model, kernels: try CPUKernels(threads: threads))
+        let summary = try PackCommand.pack(model, kernels: try CPUKernels(threads: threads.count))
         if json {
             try Console.write(
                 JSONObject([

@@ -49,9 +49,7 @@ struct QuantizeCommand: ModelUsing {
     @Flag(help: "Write panels.dms, too: what 'dms pack' makes of the copy.")
     var panels = false
 
-    @Option(help: "Threads that round; changes no result. (default: one per processor this process may use)")
-    var threads: Int?
-
+    @OptionGroup var threads: ThreadsOption
     @OptionGroup var hub: HubOptions
 
     @Flag(help: "Print one JSON object.")
@@ -62,9 +60,6 @@ struct QuantizeCommand: ModelUsing {
         guard GroupedFormat.groupSizes.contains(groupSize) else {
             throw ValidationError("--group-size: found \(groupSize), required 32, 64 or 128")
         }
-        if let threads, !(1...1024).contains(threads) {
-            throw ValidationError("--threads: found \(threads), required 1 to 1024")
-        }
     }
 
     mutating func resolveModels(_ folder: (String) throws -> String) throws {
@@ -72,7 +67,7 @@ struct QuantizeCommand: ModelUsing {
     }
 
     func run() throws {
-        let kernels = try CPUKernels(threads: threads)
+        let kernels = try CPUKernels(threads: threads.count)
         let quantizer = try ModelQuantizer(
             path: model, format: GroupedFormat(weights, groupSize: groupSize), head: headWeights, scaleChoice: scale,
             kernels: kernels)

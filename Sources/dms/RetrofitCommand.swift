@@ -234,8 +234,6 @@ struct TrainingComputeOptions: ParsableArguments {
         if precision == .int8 {
             throw ValidationError("--precision: found int8, required fp32 or bf16: training has no 8-bit products")
         }
-        if let threads, !(1...1024).contains(threads) {
-            throw ValidationError("--threads: found \(threads), required 1 to 1024")
-        }
+        try ThreadsOption.validate(threads)
     }
 }

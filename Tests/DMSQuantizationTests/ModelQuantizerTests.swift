@@ -34,7 +34,7 @@ import Testing
         ).write(to: output)
     }
 
-    private static func logits(_ model: LlamaModel, _ tokens: [Int32]) throws -> [[Float]] {
+    static func logits(_ model: LlamaModel, _ tokens: [Int32]) throws -> [[Float]] {
         let workspace = try ForwardWorkspace(model.configuration, maximumRows: tokens.count)
         let output = try Tensor(rows: tokens.count, columns: model.configuration.vocabularySize)
         let hidden = try model.forward(

@@ -64,14 +64,7 @@ import Testing
         }
 
         func logits(_ precision: Precision, _ layout: WeightLayout) throws -> [Float] {
-            let model = try model(precision, layout)
-            let tokens: [Int32] = [1, 5, 9, 2, 7]
-            let workspace = try ForwardWorkspace(model.configuration, maximumRows: tokens.count)
-            let output = try Tensor(rows: tokens.count, columns: model.configuration.vocabularySize)
-            let hidden = try model.forward(
-                ForwardBatch(tokens: tokens, firstPosition: 0), attention: DenseAttention(model), workspace: workspace)
-            model.logits(hidden, into: output.view)
-            return tokens.indices.flatMap { Array(output.view.row($0)) }
+            try ModelQuantizerTests.logits(try model(precision, layout), [1, 5, 9, 2, 7]).flatMap { $0 }
         }
     }
 

@@ -130,6 +130,8 @@ void dms_linear(dms_context *context, const dms_linear_args *args);
 void dms_quantize(dms_context *context, const float *weights, size_t rows, size_t inputs, dms_dtype type, size_t group,
                   int32_t searches, void *codes, uint16_t *scales);
 
+enum { DMS_PANELS_OUTPUTS = 32 };  // of a panel
+
 // Bytes of weights laid out in panels, which want an even address and profit from one of 64 bytes. `type` is that of the
 // panels, or what it is made of; BF16 has no group.
 size_t dms_panels_bytes(dms_dtype type, size_t outputs, size_t inputs, size_t group);

@@ -3,8 +3,8 @@ import Synchronization
 /// What an engine has to say to one consumer, who may read when it likes.
 ///
 /// Pushing takes a lock, which is the consumer's for as long as it takes some events out, and allocates nothing as long
-/// as no more wait than did before. A ring without a lock would save some 20 ns a token, where waking a consumer takes a
-/// microsecond, and could not say who waits for whom, nor that nobody reads any more.
+/// as no more wait than did before. A ring without a lock would save a lock that is free in nearly every step, and could not
+/// say who waits for whom, nor that nobody reads any more.
 final class StreamBuffer: Sendable {
     /// Resumed when there is something to read.
     private typealias Waiter = CheckedContinuation<Void, Never>

@@ -95,8 +95,7 @@ extension LlamaConfiguration {
     /// Every matrix that may lie in panels: the linear layers, and the head where it is the embedding.
     var panelLayers: [LinearLayer] {
         let tied = LinearLayer(
-            name: String(LlamaTensorName.outputHead.dropLast(".weight".count)), outputs: vocabularySize,
-            inputs: hiddenSize)
+            name: LlamaTensorName.headLayer, outputs: vocabularySize, inputs: hiddenSize)
         return linearLayers + (tiesEmbeddings ? [tied] : [])
     }
 }

@@ -37,22 +37,15 @@ extension CPUKernels {
         precondition(
             weight.format.inPanels != nil && outputs.lowerBound % WeightFormat.panelOutputs == 0
                 && outputs.upperBound <= weight.outputs, "outputs \(outputs) of a \(weight.format.name) weight")
-        let skipped = outputs.lowerBound * weight.inputs
-        let group = weight.format.groupSize ?? 0
-        let rows = weight.pointer + skipped * weight.format.bits / 8
+        // Rows lie one behind the other, codes apart from scales.
+        let (first, inputs) = (outputs.lowerBound, weight.inputs)
+        let (skipped, group) =
+            switch weight.format {
+            case .grouped(let format): (format.codeBytes(outputs: first, inputs: inputs), format.groupSize)
+            default: (weight.format.byteCount(outputs: first, inputs: inputs), 0)
+            }
+        let scales = weight.scales.map { $0 + first * (inputs / group) }
         dms_pack_panels(
-            context, weight.format.kernelType, rows, weight.scales.map { $0 + skipped / group }, outputs.count,
-            weight.inputs, group, panels)
-    }
-}
-
-extension WeightFormat {
-    /// Bits of a weight that lies in rows, scales left out.
-    fileprivate var bits: Int {
-        switch self {
-        case .floats(let type): type.byteCount * 8
-        case .grouped(let format), .panels(let format): format.type.bitWidth
-        case .bfloat16Panels: 16
-        }
+            context, weight.format.kernelType, weight.pointer + skipped, scales, outputs.count, inputs, group, panels)
     }
 }
